@@ -1,0 +1,53 @@
+# The targets of the library and what each needs: read by this project's build and, installed beside the package,
+# by find_package(vjepa), so that both agree. `vjepa::vjepa` needs Eigen alone; a component is a target that adds
+# one dependency.
+
+set(VJEPA_COMPONENTS io config ffmpeg blas onednn)
+set(VJEPA_io_LIBRARY nlohmann_json::nlohmann_json)
+set(VJEPA_config_LIBRARY vjepa_dependency::yaml_cpp)
+set(VJEPA_ffmpeg_LIBRARY vjepa_dependency::ffmpeg)
+set(VJEPA_blas_LIBRARY vjepa_dependency::cblas)
+set(VJEPA_onednn_LIBRARY vjepa_dependency::onednn)
+
+# vjepa_import(<name> <header> <libraries> [<path suffix>...]): the target vjepa_dependency::<name> for a dependency
+# that comes as headers and library files without a CMake package.
+function(vjepa_import name header libraries)
+  if(TARGET vjepa_dependency::${name})
+    return()
+  endif()
+  find_path(VJEPA_${name}_INCLUDE_DIR ${header} PATH_SUFFIXES ${ARGN})
+  mark_as_advanced(VJEPA_${name}_INCLUDE_DIR)
+  set(files)
+  foreach(library IN LISTS libraries)
+    find_library(VJEPA_${library}_FILE ${library})
+    mark_as_advanced(VJEPA_${library}_FILE)
+    if(NOT VJEPA_${library}_FILE)
+      return()
+    endif()
+    list(APPEND files ${VJEPA_${library}_FILE})
+  endforeach()
+  if(VJEPA_${name}_INCLUDE_DIR)
+    add_library(vjepa_dependency::${name} INTERFACE IMPORTED)
+    target_include_directories(vjepa_dependency::${name} SYSTEM INTERFACE ${VJEPA_${name}_INCLUDE_DIR})
+    target_link_libraries(vjepa_dependency::${name} INTERFACE ${files})
+  endif()
+endfunction()
+
+# vjepa_add_component(<component>): the target vjepa::<component>, if its dependency is there.
+macro(vjepa_add_component component)
+  if("${component}" STREQUAL "io")
+    find_package(nlohmann_json 3.9 QUIET)
+  elseif("${component}" STREQUAL "config")
+    vjepa_import(yaml_cpp yaml-cpp/yaml.h yaml-cpp)
+  elseif("${component}" STREQUAL "ffmpeg")
+    vjepa_import(ffmpeg libavformat/avformat.h "avformat;avcodec;swscale;avutil")
+  elseif("${component}" STREQUAL "blas")
+    vjepa_import(cblas cblas.h openblas openblas-pthread openblas-openmp openblas)
+  elseif("${component}" STREQUAL "onednn")
+    vjepa_import(onednn oneapi/dnnl/dnnl.hpp dnnl)
+  endif()
+  if(TARGET ${VJEPA_${component}_LIBRARY} AND NOT TARGET vjepa::${component})
+    add_library(vjepa::${component} INTERFACE IMPORTED)
+    target_link_libraries(vjepa::${component} INTERFACE vjepa::vjepa ${VJEPA_${component}_LIBRARY})
+  endif()
+endmacro()

@@ -1,0 +1,42 @@
+# What programs, tests and benchmarks share: warnings, the processor to compile for, and the matrix product of the
+# CPU device. `vjepa_programs` is the target they link; its generated header names the product as a type.
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+set(VJEPA_GEMM_eigen EigenGemm)
+set(VJEPA_GEMM_blas BlasGemm)
+set(VJEPA_GEMM_onednn OneDnnGemm)
+set(gemm ${VJEPA_GEMM})
+if(gemm STREQUAL "auto")
+  set(gemm eigen)
+  foreach(candidate IN ITEMS blas onednn)  # the last found is the fastest
+    if(TARGET vjepa::${candidate})
+      set(gemm ${candidate})
+    endif()
+  endforeach()
+elseif(NOT DEFINED VJEPA_GEMM_${gemm})
+  message(FATAL_ERROR "VJEPA_GEMM=${gemm}: choose auto, eigen, blas or onednn")
+elseif(NOT gemm STREQUAL "eigen" AND NOT TARGET vjepa::${gemm})
+  message(FATAL_ERROR "VJEPA_GEMM=${gemm}: the library was not found; install it, or choose auto")
+endif()
+message(STATUS "vjepa: matrix products of the programs by ${gemm} (VJEPA_GEMM=${VJEPA_GEMM})")
+
+set(VJEPA_GEMM_HEADER ${gemm}_gemm.hpp)
+set(VJEPA_GEMM_TYPE ${VJEPA_GEMM_${gemm}})
+configure_file(${CMAKE_CURRENT_LIST_DIR}/program_gemm.hpp.in ${CMAKE_BINARY_DIR}/generated/program_gemm.hpp)
+
+add_library(vjepa_programs INTERFACE)
+target_link_libraries(vjepa_programs INTERFACE vjepa::vjepa)
+target_include_directories(vjepa_programs INTERFACE ${CMAKE_BINARY_DIR}/generated)
+if(NOT gemm STREQUAL "eigen")
+  target_link_libraries(vjepa_programs INTERFACE vjepa::${gemm})
+endif()
+target_compile_options(vjepa_programs INTERFACE -Wall -Wextra -Wshadow -Wconversion
+  # Eigen 3.4 under g++ 12 with AVX-512 warns of its own intrinsics.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-uninitialized>
+  # Loops marked `omp simd` are vector code where the compiler can; where not, that is no news.
+  $<$<CXX_COMPILER_ID:Clang>:-Wno-pass-failed>
+  $<$<BOOL:${VJEPA_NATIVE}>:-march=native>)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "vjepa/core/device.hpp"
+#include "vjepa/cpu/context.hpp"
+#include "vjepa/cpu/math.hpp"
+
+namespace vjepa::cpu {
+
+/// sum over i in [0, count) of term(i), in double, by fixed chunks added in order.
+template <class Term>
+double ordered_sum(Context& ctx, Index count, Term&& term) {
+  constexpr Index chunk = 4096;
+  const Index chunks = (count + chunk - 1) / chunk;
+  double* const partials = ctx.shared<double>(chunks);
+  parallel_chunks(ctx, count, chunk, [&](Range r, Index c, int) {
+    double sum = 0;
+    for (Index i = r.begin; i < r.end; ++i) sum += term(i);
+    partials[c] = sum;
+  });
+  double sum = 0;
+  for (Index c = 0; c < chunks; ++c) sum += partials[c];
+  return sum;
+}
+
+template <class S>
+struct Losses {
+  using T = Grad<S>;
+
+  static void power_loss(Context& ctx, Seq<const S> z, Seq<const S> h, double p, double weight, Vec<T> loss,
+                         Seq<S> dz) {
+    const S* a = z.flat().data();
+    const S* b = h.flat().data();
+    S* d = dz.flat().data();
+    const double sum = ordered_sum(ctx, z.size(), [&](Index i) {
+      const T difference = T(a[i]) - T(b[i]);
+      const T size = std::abs(difference);
+      const T sign = T(difference > 0) - T(difference < 0);
+      const T power = p == 1 ? T(1) : p == 2 ? size : std::pow(size, T(p - 1));  // |z - h|^(p - 1)
+      d[i] = S(T(weight) * sign * power);
+      return static_cast<double>(power * size);
+    });
+    loss.data()[0] += T(weight * sum / p);
+  }
+
+  static void token_std(Context& ctx, Seq<const S> z, double eps, double weight, Mat<T> std) {
+    each_feature(ctx, z,
+                 [&](Index b, Index d, T, T variance) { std(b, d) += T(weight) * std::sqrt(variance + T(eps)); });
+  }
+
+  static void hinge(Context& ctx, Mat<const T> std, double weight, Vec<T> loss, Mat<T> dstd) {
+    const T* s = std.flat().data();
+    T* d = dstd.flat().data();
+    const double sum = ordered_sum(ctx, std.size(), [&](Index i) {
+      const T room = T(1) - s[i];
+      d[i] = room > 0 ? T(-weight) : T(0);
+      return room > 0 ? static_cast<double>(room) : 0.0;
+    });
+    loss.data()[0] += T(weight * sum);
+  }
+
+  static void token_std_backward(Context& ctx, Seq<const S> z, double eps, Mat<const T> dstd, double weight,
+                                 Seq<S> dz) {
+    const Index tokens = z.extent(1);
+    const Index n = z.cols();
+    each_feature(ctx, z, [&](Index b, Index d, T mean, T variance) {
+      const T factor = T(weight) * dstd(b, d) / (std::sqrt(variance + T(eps)) * T(tokens - 1));
+      for (Index i = 0; i < tokens; ++i) {
+        S& out = dz.row(b)[i * n + d];
+        out = S(T(out) + factor * (T(z.row(b)[i * n + d]) - mean));
+      }
+    });
+  }
+
+ private:
+  /// Calls body(b, d, mean, unbiased variance) over the tokens of each feature.
+  template <class Body>
+  static void each_feature(Context& ctx, Seq<const S> z, Body&& body) {
+    const Index tokens = z.extent(1);
+    const Index n = z.cols();
+    parallel_chunks(ctx, z.rows() * n, 16, [&](Range r, Index, int) {
+      for (Index f = r.begin; f < r.end; ++f) {
+        const S* column = z.row(f / n) + f % n;
+        T sum = 0;
+        for (Index i = 0; i < tokens; ++i) sum += T(column[i * n]);
+        const T mean = sum / T(tokens);
+        T squares = 0;
+        for (Index i = 0; i < tokens; ++i) {
+          const T centered = T(column[i * n]) - mean;
+          squares += centered * centered;
+        }
+        body(f / n, f % n, mean, squares / T(tokens - 1));
+      }
+    });
+  }
+};
+
+}  // namespace vjepa::cpu

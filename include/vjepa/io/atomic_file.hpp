@@ -1,0 +1,81 @@
+#pragma once
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "vjepa/core/error.hpp"
+
+namespace vjepa {
+
+/// A file that is written whole or not at all: bytes go to a temporary file beside it, `commit` makes them
+/// durable and gives them the name. Until then, and when it fails, what had the name before stays untouched.
+class AtomicFile {
+ public:
+  /// Throws Error when the folder cannot be written.
+  explicit AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
+    temporary_ += ".tmp." + std::to_string(::getpid());
+    file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (file_ < 0) fail(path_.string(), ": cannot write here: ", std::strerror(errno));
+  }
+  AtomicFile(const AtomicFile&) = delete;
+  ~AtomicFile() {
+    if (file_ < 0) return;
+    ::close(file_);
+    ::unlink(temporary_.c_str());
+  }
+
+  void write(std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+      // The kernel writes at most 2 GiB a call.
+      const ::ssize_t count = ::write(file_, bytes.data(), std::min(bytes.size(), std::size_t{1} << 30));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) fail(path_.string(), ": cannot write: ", std::strerror(errno));
+      bytes = bytes.subspan(static_cast<std::size_t>(count));
+    }
+  }
+  void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
+
+  void commit() {
+    if (::fsync(file_) != 0) fail(path_.string(), ": cannot write: ", std::strerror(errno));
+    if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+      fail(path_.string(), ": cannot replace: ", std::strerror(errno));
+    }
+    ::close(file_);
+    file_ = -1;
+    sync_folder();
+  }
+
+ private:
+  // A rename is durable once its folder is; a file system that cannot sync folders needs no sync either.
+  void sync_folder() const {
+    const std::filesystem::path folder = path_.has_parent_path() ? path_.parent_path() : ".";
+    const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file < 0) return;
+    ::fsync(file);
+    ::close(file);
+  }
+
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+  int file_ = -1;
+};
+
+/// Replaces the contents of a file, whole or not at all.
+inline void write_file(const std::filesystem::path& path, std::string_view text) {
+  AtomicFile file(path);
+  file.write(text);
+  file.commit();
+}
+
+}  // namespace vjepa

@@ -1,0 +1,216 @@
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "vjepa/core/error.hpp"
+#include "vjepa/core/view.hpp"
+#include "vjepa/io/atomic_file.hpp"
+#include "vjepa/io/dtype.hpp"
+#include "vjepa/io/mapped_file.hpp"
+
+namespace vjepa {
+
+static_assert(std::endian::native == std::endian::little, "vjepa: checkpoint files are little-endian");
+
+/// A tensor as a file holds it: contiguous, row-major, elements at any alignment.
+struct StoredTensor {
+  std::string name;
+  DType dtype = DType::f32;
+  std::vector<Index> shape;
+  std::span<const std::byte> bytes;
+
+  std::size_t size() const { return bytes.size() / size_of(dtype); }
+
+  /// A copy of the elements, converted.
+  template <class T>
+  std::vector<T> as() const {
+    std::vector<T> values(size());
+    convert_elements<T>(dtype, bytes.data(), values);
+    return values;
+  }
+};
+
+/// "[3, 4]"
+inline std::string shape_text(const std::vector<Index>& shape) {
+  std::string out = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) out += (i > 0 ? ", " : "") + std::to_string(shape[i]);
+  return out + "]";
+}
+
+/// A safetensors file: an 8-byte header length, a JSON header, the tensors' bytes
+/// (https://github.com/huggingface/safetensors). Tensors point into the mapped file.
+class SafetensorsFile {
+ public:
+  /// Throws Error that names the file and what is wrong with it: a header that is too long or no JSON, an
+  /// unknown type, a shape whose size is not that of its bytes, bytes outside the file or used twice.
+  explicit SafetensorsFile(const std::filesystem::path& path) : file_(path) {
+    const std::span<const std::byte> bytes = file_.bytes();
+    std::uint64_t length = 0;
+    if (bytes.size() < sizeof(length)) bad("shorter than a header");
+    std::memcpy(&length, bytes.data(), sizeof(length));
+    if (length > max_header || length > bytes.size() - sizeof(length)) {
+      bad("the header says it is ", length, " bytes long, the file has ", bytes.size());
+    }
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + sizeof(length),
+                                static_cast<std::size_t>(length));
+    const auto header = nlohmann::json::parse(text, limited_depth, false);
+    if (!header.is_object()) bad("the header is not a JSON object");
+    const std::span<const std::byte> data = bytes.subspan(sizeof(length) + static_cast<std::size_t>(length));
+    for (const auto& [name, entry] : header.items()) {
+      if (name == "__metadata__") {
+        read_metadata(entry);
+      } else {
+        tensors_.push_back(read_tensor(name, entry, data));
+      }
+    }
+    check_overlap();
+  }
+
+  const std::filesystem::path& path() const { return file_.path(); }
+  /// In the order of their bytes in the file.
+  const std::vector<StoredTensor>& tensors() const { return tensors_; }
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+
+  const StoredTensor* find(std::string_view name) const {
+    for (const StoredTensor& t : tensors_) {
+      if (t.name == name) return &t;
+    }
+    return nullptr;
+  }
+
+  /// Throws Error when there is no such tensor.
+  const StoredTensor& at(std::string_view name) const {
+    const StoredTensor* tensor = find(name);
+    if (tensor == nullptr) bad("no tensor '", name, "'");
+    return *tensor;
+  }
+
+ private:
+  static constexpr std::uint64_t max_header = 100'000'000;  // the format's own limit
+
+  template <class... Parts>
+  [[noreturn]] void bad(const Parts&... parts) const {
+    fail(file_.path().string(), ": not a usable safetensors file: ", parts...);
+  }
+
+  /// A header is an object of objects of arrays: whatever nests deeper is not parsed on.
+  static bool limited_depth(int depth, nlohmann::json::parse_event_t, nlohmann::json&) { return depth <= 4; }
+
+  void read_metadata(const nlohmann::json& entry) {
+    if (!entry.is_object()) bad("__metadata__ is not an object");
+    for (const auto& [key, value] : entry.items()) {
+      if (!value.is_string()) bad("__metadata__ '", key, "' is not a string");
+      metadata_.emplace(key, value.get<std::string>());
+    }
+  }
+
+  StoredTensor read_tensor(const std::string& name, const nlohmann::json& entry,
+                           std::span<const std::byte> data) const {
+    StoredTensor tensor;
+    tensor.name = name;
+    const auto field = [&](const char* key) -> const nlohmann::json& {
+      if (!entry.is_object() || !entry.contains(key)) bad("tensor '", name, "' has no ", key);
+      return entry[key];
+    };
+    const nlohmann::json& dtype = field("dtype");
+    const auto type = parse_dtype(dtype.is_string() ? dtype.get<std::string>() : "");
+    if (!type) bad("tensor '", name, "' has the unknown dtype ", dtype.dump());
+    tensor.dtype = *type;
+
+    std::uint64_t size = size_of(tensor.dtype);
+    for (const nlohmann::json& extent : sized_list(name, field("shape"), "shape")) {
+      const auto n = extent.get<std::uint64_t>();
+      if (n > data.size() || (n != 0 && size > data.size() / n)) bad("tensor '", name, "' is larger than the file");
+      size *= n;
+      tensor.shape.push_back(static_cast<Index>(n));
+    }
+
+    const nlohmann::json& offsets = sized_list(name, field("data_offsets"), "data_offsets");
+    if (offsets.size() != 2) bad("tensor '", name, "' has data_offsets that are not two numbers");
+    const auto begin = offsets[0].get<std::uint64_t>();
+    const auto end = offsets[1].get<std::uint64_t>();
+    if (begin > end || end > data.size()) {
+      bad("tensor '", name, "' lies at bytes ", begin, " to ", end, " of ", data.size());
+    }
+    if (end - begin != size) {
+      bad("tensor '", name, "' of shape ", shape_text(tensor.shape), " and type ", name_of(tensor.dtype), " wants ",
+          size, " bytes and has ", end - begin);
+    }
+    tensor.bytes = data.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+    return tensor;
+  }
+
+  const nlohmann::json& sized_list(const std::string& name, const nlohmann::json& list, const char* key) const {
+    const bool numbers = list.is_array() && std::all_of(list.begin(), list.end(),
+                                                        [](const nlohmann::json& n) { return n.is_number_unsigned(); });
+    if (!numbers) bad("tensor '", name, "' has a ", key, " that is not a list of sizes");
+    return list;
+  }
+
+  static std::optional<DType> parse_dtype(std::string_view name) {
+    for (const DType type : {DType::f64, DType::f32, DType::f16, DType::bf16, DType::i64, DType::i32, DType::i16,
+                             DType::i8, DType::u8, DType::boolean}) {
+      if (name_of(type) == name) return type;
+    }
+    return std::nullopt;
+  }
+
+  void check_overlap() {
+    std::sort(tensors_.begin(), tensors_.end(), [](const StoredTensor& a, const StoredTensor& b) {
+      return std::pair(a.bytes.data(), a.bytes.size()) < std::pair(b.bytes.data(), b.bytes.size());
+    });
+    for (std::size_t i = 1; i < tensors_.size(); ++i) {
+      const StoredTensor& before = tensors_[i - 1];
+      if (before.bytes.data() + before.bytes.size() > tensors_[i].bytes.data()) {
+        bad("tensors '", before.name, "' and '", tensors_[i].name, "' overlap");
+      }
+    }
+  }
+
+  MappedFile file_;
+  std::vector<StoredTensor> tensors_;
+  std::map<std::string, std::string> metadata_;
+};
+
+/// Writes a safetensors file, whole or not at all. The header is padded so that the data begins at a multiple
+/// of 8 bytes.
+inline void write_safetensors(const std::filesystem::path& path, std::span<const StoredTensor> tensors,
+                              const std::map<std::string, std::string>& metadata = {}) {
+  nlohmann::json header = nlohmann::json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::uint64_t offset = 0;
+  for (const StoredTensor& tensor : tensors) {
+    const std::uint64_t end = offset + tensor.bytes.size();
+    const bool fresh = header
+                           .emplace(tensor.name, nlohmann::json{{"dtype", name_of(tensor.dtype)},
+                                                                {"shape", tensor.shape},
+                                                                {"data_offsets", {offset, end}}})
+                           .second;
+    if (!fresh) fail(path.string(), ": two tensors are named '", tensor.name, "'");
+    offset = end;
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+
+  AtomicFile file(path);
+  const std::uint64_t length = text.size();
+  file.write(std::as_bytes(std::span(&length, 1)));
+  file.write(text);
+  for (const StoredTensor& tensor : tensors) file.write(tensor.bytes);
+  file.commit();
+}
+
+}  // namespace vjepa

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "vjepa/core/arena.hpp"
+#include "vjepa/core/device.hpp"
+#include "vjepa/core/params.hpp"
+#include "vjepa/core/random.hpp"
+
+namespace vjepa {
+
+/// The initial values of a module's arena, gaps zero. `stream` keeps two modules of one run apart.
+template <class T>
+std::vector<T> initial_values(const ParamLayout& layout, std::uint64_t seed, std::uint64_t stream) {
+  std::vector<T> values(static_cast<std::size_t>(layout.size()), T(0));
+  std::uint64_t index = 0;
+  for (const ParamInfo& p : layout.params()) {
+    Random random({.seed = seed, .purpose = Purpose::init, .epoch = stream, .sample = index++});
+    const double std = std::sqrt(p.init.variance);
+    for (Index i = 0; i < p.size; ++i) {
+      double value = p.init.kind == Init::Kind::ones ? 1 : 0;
+      if (p.init.kind == Init::Kind::normal) {
+        do value = std * random.normal();
+        while (std::abs(value) > 2);
+      }
+      values[static_cast<std::size_t>(p.offset + i)] = T(value);
+    }
+  }
+  return values;
+}
+
+/// The weights of a module on a device: masters, which are trained, and what the passes read. Where both
+/// have one type they are one array.
+template <Device D, class M>
+class Weights {
+ public:
+  using Master = Grad<D>;
+
+  Weights(Context<D>& ctx, M module) : module_(std::move(module)), layout_(module_), master_(ctx, layout_.size()) {
+    if constexpr (!shared) scalars_ = Array<D, Scalar<D>>(ctx, layout_.size());
+  }
+
+  const M& module() const { return module_; }
+  const ParamLayout& layout() const { return layout_; }
+
+  /// The trained values. Call `refresh` after changing them.
+  Vec<Master> master() const { return master_.view(); }
+
+  /// Brings what the passes read up to date with the masters.
+  void refresh(Context<D>& ctx) {
+    if constexpr (!shared) D::convert(ctx, master_.view(), scalars_.view());
+  }
+
+  /// The weights as the passes read them.
+  ParamsOf<M, const Scalar<D>> params() const {
+    if constexpr (shared) {
+      return layout_.template bind<const Scalar<D>>(module_, master_.data());
+    } else {
+      return layout_.template bind<const Scalar<D>>(module_, scalars_.data());
+    }
+  }
+
+  void init(Context<D>& ctx, std::uint64_t seed, std::uint64_t stream) {
+    upload(ctx, initial_values<Master>(layout_, seed, stream));
+  }
+
+  /// All values in the order of the layout, gaps included.
+  void upload(Context<D>& ctx, const std::vector<Master>& values) {
+    master_.upload(ctx, values);
+    refresh(ctx);
+  }
+  std::vector<Master> download(Context<D>& ctx) const { return master_.download(ctx); }
+
+ private:
+  static constexpr bool shared = std::is_same_v<Scalar<D>, Grad<D>>;
+
+  M module_;
+  ParamLayout layout_;
+  Array<D, Master> master_;
+  Array<D, Scalar<D>> scalars_;
+};
+
+}  // namespace vjepa
