@@ -2,17 +2,22 @@
 
 // Catch2 2.x (Debian 12) and 3.x under one name, and what every test needs: where reference files are, and a skip
 // that ctest reports as one.
+#include <string>
+
 #if __has_include(<catch2/catch_all.hpp>)
 #include <catch2/catch_all.hpp>
 using Catch::Approx;
+inline auto Contains(const std::string& text) {
+  return Catch::Matchers::ContainsSubstring(text);
+}
 #else
 #include <catch2/catch.hpp>
+using Catch::Contains;
 #endif
 
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
-#include <string>
 
 /// Ends the test case; ctest counts it as skipped and shows the reason.
 #define VJEPA_SKIP(reason)                           \

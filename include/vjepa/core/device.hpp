@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "vjepa/core/shapes.hpp"
 #include "vjepa/core/view.hpp"
 
 namespace vjepa {
@@ -33,14 +34,6 @@ template <class D, Index N>
 using In = View<const Scalar<D>, Dyn, N>;
 template <class D, Index N>
 using Out = View<Scalar<D>, Dyn, N>;
-
-/// Sizes of a batch of token sequences of equal length.
-struct Sequences {
-  Index batch = 0;
-  Index tokens = 0;
-
-  constexpr Index rows() const { return batch * tokens; }
-};
 
 /// Token indices within a clip, [batch, kept].
 template <class T>

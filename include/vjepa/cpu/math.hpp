@@ -51,7 +51,7 @@ inline double erf(double x) {
   return std::erf(x);
 }
 
-/// erf(x) with an absolute error below 2e-7: a Chebyshev fit of erf(x) / x in x^2 on [0, 3.8], beyond
+/// erf(x) with an absolute error below 3e-7: a Chebyshev fit of erf(x) / x in x^2 on [0, 3.8], beyond
 /// which erf is 1 to within 8e-8.
 inline float erf(float x) {
   constexpr float edge = 3.8f;

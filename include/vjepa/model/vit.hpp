@@ -10,6 +10,7 @@
 #include "vjepa/core/device.hpp"
 #include "vjepa/core/error.hpp"
 #include "vjepa/core/params.hpp"
+#include "vjepa/core/shapes.hpp"
 #include "vjepa/nn/block.hpp"
 #include "vjepa/nn/layer_norm.hpp"
 #include "vjepa/nn/patch_embed.hpp"
@@ -28,15 +29,6 @@ struct VitDims {
   Index channels = 3;
 
   bool operator==(const VitDims&) const = default;
-};
-
-/// Frames and pixels of a clip; one frame for images.
-struct ClipSize {
-  Index frames = 16;
-  Index height = 224;
-  Index width = 224;
-
-  bool operator==(const ClipSize&) const = default;
 };
 
 /// A vision transformer over tubelets (V-JEPA, arXiv 2404.08471): patch embedding, fixed positions, blocks,

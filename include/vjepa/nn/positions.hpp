@@ -5,19 +5,10 @@
 #include <cstddef>
 #include <vector>
 
+#include "vjepa/core/shapes.hpp"
 #include "vjepa/core/view.hpp"
 
 namespace vjepa {
-
-/// Number of tokens of a clip along time, height and width.
-struct TokenGrid {
-  Index depth = 1;
-  Index height = 1;
-  Index width = 1;
-
-  constexpr Index size() const { return depth * height * width; }
-  bool operator==(const TokenGrid&) const = default;
-};
 
 namespace detail {
 

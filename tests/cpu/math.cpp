@@ -1,0 +1,33 @@
+#include "vjepa/cpu/math.hpp"
+
+#include <cmath>
+
+#include "catch.hpp"
+
+using namespace vjepa;
+
+TEST_CASE("exp in float has the accuracy it states") {
+  for (float x = -86.5f; x < 87.5f; x += 0.0137f) {
+    const double exact = std::exp(static_cast<double>(x));
+    REQUIRE(std::abs(cpu::exp(x) - exact) <= 2e-7 * exact);
+  }
+  CHECK(cpu::exp(-1000.0f) < 1e-37f);
+  CHECK(std::isfinite(cpu::exp(1000.0f)));
+}
+
+TEST_CASE("erf in float has the accuracy it states") {
+  for (float x = -6.0f; x < 6.0f; x += 0.00037f) {
+    REQUIRE(std::abs(cpu::erf(x) - std::erf(static_cast<double>(x))) <= 3e-7);
+  }
+}
+
+TEST_CASE("gelu and its derivative are those of the definition") {
+  for (float x = -8.0f; x < 8.0f; x += 0.0011f) {
+    const auto exact = static_cast<double>(x);
+    const double cdf = 0.5 * std::erfc(-exact / std::sqrt(2.0));
+    const double pdf = std::exp(-exact * exact / 2) / std::sqrt(2 * 3.14159265358979323846);
+    REQUIRE(std::abs(cpu::gelu(x) - exact * cdf) <= 1e-6);
+    REQUIRE(std::abs(cpu::gelu_derivative(x) - (cdf + exact * pdf)) <= 1e-6);
+    REQUIRE(cpu::gelu(exact) == Approx(exact * cdf).margin(1e-14));
+  }
+}

@@ -1,0 +1,59 @@
+#pragma once
+
+// Reading reference tensors and comparing with them.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "vjepa/core/arena.hpp"
+#include "vjepa/core/params.hpp"
+#include "vjepa/io/safetensors.hpp"
+
+namespace vjepa::test {
+
+/// |a - b| / |b| over whole tensors, by the Euclidean norm.
+template <class A, class B>
+double relative_error(const A& a, const B& b) {
+  REQUIRE(a.size() == b.size());
+  double difference = 0;
+  double size = 0;
+  for (std::size_t i = 0; i < b.size(); ++i) {
+    const double expected = static_cast<double>(b[i]);
+    const double d = static_cast<double>(a[i]) - expected;
+    difference += d * d;
+    size += expected * expected;
+  }
+  return std::sqrt(difference / std::max(size, 1e-30));
+}
+
+/// The parameters of a module, read from `prefix` + their names into the layout's order.
+template <class T>
+std::vector<T> read_params(const SafetensorsFile& file, const ParamLayout& layout, const std::string& prefix) {
+  std::vector<T> values(static_cast<std::size_t>(layout.size()));
+  for (const ParamInfo& p : layout.params()) {
+    const auto tensor = file.at(prefix + p.name).template as<T>();
+    REQUIRE(static_cast<Index>(tensor.size()) == p.size);
+    std::copy(tensor.begin(), tensor.end(), values.begin() + p.offset);
+  }
+  return values;
+}
+
+template <class T>
+std::vector<T> param_of(const std::vector<T>& values, const ParamInfo& p) {
+  return {values.begin() + p.offset, values.begin() + p.offset + p.size};
+}
+
+/// 0, 1, ..., tokens - 1 for every clip.
+inline std::vector<std::int32_t> every_token(Index batch, Index tokens) {
+  std::vector<std::int32_t> idx;
+  for (Index b = 0; b < batch; ++b) {
+    for (Index i = 0; i < tokens; ++i) idx.push_back(static_cast<std::int32_t>(i));
+  }
+  return idx;
+}
+
+}  // namespace vjepa::test
