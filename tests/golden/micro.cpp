@@ -46,9 +46,9 @@ struct Micro {
   static std::vector<T> widen(const std::vector<float>& v) { return {v.begin(), v.end()}; }
 
   void load(const SafetensorsFile& file, const std::string& prefix) {
-    encoder.upload(ctx, read_params<T>(file, encoder.layout(), prefix + "encoder."));
-    target.upload(ctx, read_params<T>(file, target.layout(), prefix + "target_encoder."));
-    predictor.upload(ctx, read_params<T>(file, predictor.layout(), prefix + "predictor."));
+    encoder.upload(ctx, read_params<T>(file, prefix + "encoder.", encoder.layout()));
+    target.upload(ctx, read_params<T>(file, prefix + "target_encoder.", target.layout()));
+    predictor.upload(ctx, read_params<T>(file, prefix + "predictor.", predictor.layout()));
   }
 
   Vec<T> scalar(Index i) { return scalars.view().slice(i, 1); }

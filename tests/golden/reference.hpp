@@ -12,6 +12,7 @@
 #include "vjepa/core/arena.hpp"
 #include "vjepa/core/params.hpp"
 #include "vjepa/io/safetensors.hpp"
+#include "vjepa/io/state_dict.hpp"
 
 namespace vjepa::test {
 
@@ -28,18 +29,6 @@ double relative_error(const A& a, const B& b) {
     size += expected * expected;
   }
   return std::sqrt(difference / std::max(size, 1e-30));
-}
-
-/// The parameters of a module, read from `prefix` + their names into the layout's order.
-template <class T>
-std::vector<T> read_params(const SafetensorsFile& file, const ParamLayout& layout, const std::string& prefix) {
-  std::vector<T> values(static_cast<std::size_t>(layout.size()));
-  for (const ParamInfo& p : layout.params()) {
-    const auto tensor = file.at(prefix + p.name).template as<T>();
-    REQUIRE(static_cast<Index>(tensor.size()) == p.size);
-    std::copy(tensor.begin(), tensor.end(), values.begin() + p.offset);
-  }
-  return values;
 }
 
 template <class T>

@@ -22,7 +22,7 @@ std::vector<float> features(const SafetensorsFile& weights_file, const StoredTen
   const Index batch = clips.shape[0];
   typename D::Context ctx(2);
   Weights<D, Model> weights(ctx, Model{});
-  weights.upload(ctx, read_params<Grad<D>>(weights_file, weights.layout(), ""));
+  weights.upload(ctx, read_params<Grad<D>>(weights_file, "", weights.layout()));
   const auto table = Model::resize_positions(weights_file.at("pos_embed").as<float>(), made_for, size);
   const std::vector<Grad<D>> positions(table.begin(), table.end());
   const auto pixels = clips.as<float>();

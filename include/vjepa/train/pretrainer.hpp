@@ -1,0 +1,268 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "vjepa/core/arena.hpp"
+#include "vjepa/core/device.hpp"
+#include "vjepa/core/error.hpp"
+#include "vjepa/core/estimate.hpp"
+#include "vjepa/core/random.hpp"
+#include "vjepa/core/shapes.hpp"
+#include "vjepa/mask/masks.hpp"
+#include "vjepa/model/weights.hpp"
+#include "vjepa/optim/adamw.hpp"
+#include "vjepa/optim/schedule.hpp"
+#include "vjepa/train/jepa_pass.hpp"
+#include "vjepa/train/pretrain_config.hpp"
+
+namespace vjepa {
+
+/// One training step's figures.
+struct StepReport {
+  double loss = 0;  // jepa + reg_coeff * reg
+  double jepa = 0;
+  double reg = 0;
+  double encoder_norm = 0;  // of the gradients, before clipping
+  double predictor_norm = 0;
+  double lr = 0;
+  double weight_decay = 0;
+  double momentum = 0;
+  std::vector<Index> kept;  // tokens of context of each mask group
+};
+
+/// Encoder, target encoder, predictor and their optimizers, and the step that trains them (the official trainer's):
+/// masks, the JEPA pass, clipping of each network's gradient after the warm-up, AdamW, the moving average.
+///
+/// Everything a step draws or schedules is a function of the seed and the number of the step, so that the state is the
+/// weights, the moments and that number.
+template <Device D, class Encoder, class PredictorModel>
+class Pretrainer {
+ public:
+  using T = Grad<D>;
+
+  Pretrainer(Context<D>& ctx, const PretrainConfig& config, Index iterations_per_epoch)
+      : ctx_(&ctx),
+        config_(config),
+        ipe_(iterations_per_epoch),
+        size_{.frames = config.data.num_frames, .height = config.data.crop_size, .width = config.data.crop_size},
+        grid_(Encoder::grid(size_)),
+        encoder_(ctx, Encoder{}),
+        target_(ctx, Encoder{}),
+        predictor_(ctx, PredictorModel{.depth = config.model.pred_depth,
+                                       .mask_tokens = static_cast<Index>(config.mask.size()),
+                                       .zero_init_mask_tokens = config.model.zero_init_mask_tokens}),
+        encoder_gradient_(ctx, encoder_.layout().size()),
+        predictor_gradient_(ctx, predictor_.layout().size()),
+        encoder_adamw_(ctx, encoder_.layout(), adamw_options()),
+        predictor_adamw_(ctx, predictor_.layout(), adamw_options()),
+        encoder_positions_(ctx, widened(Encoder::positions(size_, config.model.uniform_power))),
+        predictor_positions_(ctx,
+                             widened(PredictorModel::positions(grid_, Encoder::is_video, config.model.uniform_power))),
+        scalars_(ctx, 4) {
+    encoder_.init(ctx, config.meta.seed, 0);
+    target_.upload(ctx, encoder_.download(ctx));
+    predictor_.init(ctx, config.meta.seed, 1);
+    const auto total_steps = static_cast<double>(ipe_ * config_.optimization.epochs) * config_.optimization.ipe_scale;
+    const auto& o = config_.optimization;
+    lr_ = {.start = o.start_lr,
+           .peak = o.lr,
+           .final = o.final_lr,
+           .warmup = static_cast<std::int64_t>(o.warmup * static_cast<double>(ipe_)),
+           .total = static_cast<std::int64_t>(total_steps)};
+    decay_ = {.start = o.weight_decay, .final = o.final_weight_decay, .total = static_cast<std::int64_t>(total_steps)};
+    momentum_ = {.start = o.ema[0], .final = o.ema[1], .total = total_steps};
+  }
+
+  /// Trains on `clips`, [num_clips * batch, channels, frames, crop, crop] normalised pixels on the host, clip 0 of all
+  /// samples before clip 1. Throws Error, the weights untouched, when the loss is not finite.
+  StepReport step(std::span<const float> clips) {
+    const Index samples = clips_in(clips) / config_.data.num_clips;
+    StepReport report;
+    const Batch batch(*this, clips, sample_masks(samples, report));
+    run_pass(batch);
+
+    const bool past_warmup = static_cast<double>(step_ / ipe_) > config_.optimization.warmup;
+    D::norm(*ctx_, encoder_gradient_.view(), scalar(2));
+    D::norm(*ctx_, predictor_gradient_.view(), scalar(3));
+    read_scalars(report);
+    if (past_warmup && config_.optimization.clip_grad) {
+      D::clip(*ctx_, scalar(2), *config_.optimization.clip_grad, encoder_gradient_.view());
+      D::clip(*ctx_, scalar(3), *config_.optimization.clip_grad, predictor_gradient_.view());
+    }
+    report.lr = lr_(step_);
+    report.weight_decay = decay_(step_);
+    report.momentum = momentum_(step_);
+    encoder_adamw_.step(*ctx_, encoder_gradient_.view(), encoder_.master(), report.lr, report.weight_decay);
+    predictor_adamw_.step(*ctx_, predictor_gradient_.view(), predictor_.master(), report.lr, report.weight_decay);
+    D::ema(*ctx_, report.momentum, Vec<const T>(encoder_.master()), target_.master());
+    encoder_.refresh(*ctx_);
+    predictor_.refresh(*ctx_);
+    target_.refresh(*ctx_);
+    ++step_;
+    return report;
+  }
+
+  /// Steps trained so far.
+  std::int64_t steps() const { return step_; }
+  void set_steps(std::int64_t steps) {
+    step_ = steps;
+    encoder_adamw_.set_steps(steps);
+    predictor_adamw_.set_steps(steps);
+  }
+
+  Index iterations_per_epoch() const { return ipe_; }
+  TokenGrid grid() const { return grid_; }
+  Context<D>& context() { return *ctx_; }
+
+  Weights<D, Encoder>& encoder() { return encoder_; }
+  Weights<D, Encoder>& target_encoder() { return target_; }
+  Weights<D, PredictorModel>& predictor() { return predictor_; }
+  AdamW<D>& encoder_adamw() { return encoder_adamw_; }
+  AdamW<D>& predictor_adamw() { return predictor_adamw_; }
+  std::vector<T> encoder_positions() { return encoder_positions_.download(*ctx_); }
+  std::vector<T> predictor_positions() { return predictor_positions_.download(*ctx_); }
+
+ private:
+  /// What a step reads, on the device.
+  struct Batch {
+    Batch(Pretrainer& trainer, std::span<const float> host, const std::vector<Masks>& masks)
+        : clips(*trainer.ctx_, host), all_tokens(*trainer.ctx_, every_token(trainer.clips_in(host), trainer.grid_)) {
+      for (const Masks& m : masks) {
+        context.emplace_back(*trainer.ctx_, repeated(m.context, trainer.config_.data.num_clips));
+        target.emplace_back(*trainer.ctx_, repeated(m.target, trainer.config_.data.num_clips));
+        const Index count = m.batch * trainer.config_.data.num_clips;
+        groups.push_back(
+            {TokenIndices(context.back().data(), count, m.kept), TokenIndices(target.back().data(), count, m.hidden)});
+      }
+    }
+
+    static std::vector<std::int32_t> every_token(Index count, const TokenGrid& grid) {
+      std::vector<std::int32_t> idx;
+      for (Index c = 0; c < count; ++c) {
+        for (Index i = 0; i < grid.size(); ++i) idx.push_back(static_cast<std::int32_t>(i));
+      }
+      return idx;
+    }
+    /// Every clip of a sample has the sample's masks.
+    static std::vector<std::int32_t> repeated(const std::vector<std::int32_t>& idx, Index times) {
+      std::vector<std::int32_t> all;
+      for (Index i = 0; i < times; ++i) all.insert(all.end(), idx.begin(), idx.end());
+      return all;
+    }
+
+    Array<D, float> clips;
+    Array<D, std::int32_t> all_tokens;
+    std::vector<Array<D, std::int32_t>> context;
+    std::vector<Array<D, std::int32_t>> target;
+    std::vector<MaskGroup> groups;
+  };
+
+  typename AdamW<D>::Options adamw_options() const {
+    return {config_.optimization.betas[0], config_.optimization.betas[1], config_.optimization.eps};
+  }
+  static std::vector<T> widened(const std::vector<float>& v) { return {v.begin(), v.end()}; }
+  Vec<T> scalar(Index i) { return scalars_.view().slice(i, 1); }
+
+  Index clips_in(std::span<const float> clips) const {
+    const Index pixels = Encoder::dims.channels * size_.frames * size_.height * size_.width;
+    const auto size = static_cast<Index>(clips.size());
+    if (size == 0 || size % (pixels * config_.data.num_clips) != 0) {
+      fail("vjepa::Pretrainer: ", size, " pixels are no whole number of samples of ", config_.data.num_clips,
+           " clips of ", pixels);
+    }
+    return size / pixels;
+  }
+
+  std::vector<Masks> sample_masks(Index samples, StepReport& report) const {
+    std::vector<Masks> masks;
+    for (std::size_t group = 0; group < config_.mask.size(); ++group) {
+      const auto random = [&](Purpose purpose) {
+        return Random({.seed = config_.meta.seed,
+                       .purpose = purpose,
+                       .epoch = group,
+                       .sample = static_cast<std::uint64_t>(step_)});
+      };
+      Random size = random(Purpose::mask_size);
+      Random place = random(Purpose::mask_place);
+      if (const auto* blocks = std::get_if<Multiblock3d>(&config_.mask[group])) {
+        masks.push_back((*blocks)(grid_, samples, size, place));
+      } else {
+        masks.push_back(std::get<RandomTube>(config_.mask[group])(grid_, samples, place));
+      }
+      report.kept.push_back(masks.back().kept);
+    }
+    return masks;
+  }
+
+  void run_pass(const Batch& batch) {
+    // How many tokens the masks keep changes from step to step, and with it the memory: a dry run costs nothing beside
+    // the step, and the arena grows only when a step needs more than any before.
+    typename Estimate<D>::Context dry;
+    Arena<Estimate<D>> dry_arena(dry, Estimate<D>::unlimited);
+    run_pass_on<Estimate<D>>(dry, dry_arena, batch);
+    if (dry_arena.peak() > arena_.capacity()) {
+      arena_ = Arena<D>();
+      arena_ = Arena<D>(*ctx_, dry_arena.peak());
+    }
+    encoder_gradient_.clear(*ctx_);
+    predictor_gradient_.clear(*ctx_);
+    run_pass_on<D>(*ctx_, arena_, batch);
+  }
+
+  template <class E>
+  void run_pass_on(Context<E>& ctx, Arena<E>& arena, const Batch& batch) {
+    const Index count = static_cast<Index>(batch.all_tokens.size()) / grid_.size();
+    const Mat<const T> encoder_positions(encoder_positions_.data(), grid_.size(), Encoder::dim);
+    const Mat<const T> predictor_positions(predictor_positions_.data(), grid_.size(), PredictorModel::dims.dim);
+    JepaPass<E, Encoder, PredictorModel>::run(
+        ctx, arena, {encoder_.params(), target_.params(), predictor_.params(), encoder_positions, predictor_positions},
+        {Clips<const float>(batch.clips.data(), count, Encoder::dims.channels, size_.frames, size_.height, size_.width),
+         TokenIndices(batch.all_tokens.data(), count, grid_.size()), batch.groups},
+        {config_.loss.loss_exp, config_.loss.reg_coeff}, {scalar(0), scalar(1)},
+        {encoder_.layout().template bind<T>(encoder_.module(), encoder_gradient_.data()),
+         predictor_.layout().template bind<T>(predictor_.module(), predictor_gradient_.data())});
+  }
+
+  void read_scalars(StepReport& report) {
+    const std::vector<T> values = scalars_.download(*ctx_);
+    report.jepa = static_cast<double>(values[0]);
+    report.reg = static_cast<double>(values[1]);
+    report.loss = report.jepa + config_.loss.reg_coeff * report.reg;
+    report.encoder_norm = static_cast<double>(values[2]);
+    report.predictor_norm = static_cast<double>(values[3]);
+    if (!std::isfinite(report.loss) || !std::isfinite(report.encoder_norm) || !std::isfinite(report.predictor_norm)) {
+      fail("the loss is ", report.loss, " and its gradients have norms ", report.encoder_norm, " and ",
+           report.predictor_norm, " at step ", step_,
+           "; the weights keep the values before it. Try a lower optimization.lr, a longer warmup or clip_grad");
+    }
+  }
+
+  Context<D>* ctx_;
+  PretrainConfig config_;
+  Index ipe_;
+  ClipSize size_;
+  TokenGrid grid_;
+  Weights<D, Encoder> encoder_;
+  Weights<D, Encoder> target_;
+  Weights<D, PredictorModel> predictor_;
+  Array<D, T> encoder_gradient_;
+  Array<D, T> predictor_gradient_;
+  AdamW<D> encoder_adamw_;
+  AdamW<D> predictor_adamw_;
+  Array<D, T> encoder_positions_;
+  Array<D, T> predictor_positions_;
+  Array<D, T> scalars_;  // the two loss terms, the two gradient norms
+  Arena<D> arena_;
+  WarmupCosine lr_;
+  CosineWeightDecay decay_;
+  LinearMomentum momentum_;
+  std::int64_t step_ = 0;
+};
+
+}  // namespace vjepa
