@@ -17,6 +17,8 @@ endif()
 
 file(GLOB_RECURSE headers CONFIGURE_DEPENDS include/*.hpp include/*.cuh)
 target_sources(vjepa INTERFACE FILE_SET HEADERS BASE_DIRS include FILES ${headers})
+set(VJEPA_HEADERS ${headers})
+list(TRANSFORM VJEPA_HEADERS REPLACE "^.*/include/" "")  # as they are included
 
 foreach(component IN LISTS VJEPA_COMPONENTS)
   vjepa_add_component(${component})
