@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "vjepa/core/error.hpp"
+#include "vjepa/model/predictor.hpp"
 #include "vjepa/model/vit.hpp"
 
 namespace vjepa {
@@ -86,5 +87,33 @@ using NamedModels =
               NamedModel<"vit_huge", ViTHuge<>>,                                               //
               NamedModel<"vit_giant", ViTGiant<>>,                                             //
               NamedModel<"vit_gigantic", ViTGigantic<>>, NamedModel<"vit_tiny", ViTTiny<8>>>;  // for small videos
+
+/// Widths of predictors, from which a run-time number selects one at compile time.
+template <Index... Widths>
+struct PredictorWidths {
+  /// Calls visit.template operator()<Predictor>() for the predictor of this width, with as many heads as the encoder
+  /// has. Throws Error, listing what there is, when the list has none or the heads do not divide it.
+  template <class Encoder, class Visit>
+  static void with(Index width, Visit&& visit) {
+    constexpr Index heads = Encoder::dims.heads;
+    const auto try_one = [&]<Index Width>() {
+      if constexpr (Width % heads == 0) {
+        if (Width != width) return false;
+        visit.template operator()<Predictor<{.encoder_dim = Encoder::dim, .dim = Width, .heads = heads}>>();
+        return true;
+      } else {
+        return false;
+      }
+    };
+    if (!(try_one.template operator()<Widths>() || ...)) {
+      std::string list;
+      ((list += Widths % heads == 0 ? (list.empty() ? "" : ", ") + std::to_string(Widths) : ""), ...);
+      fail("no predictor of width ", width, " with the encoder's ", heads, " heads is compiled in; there are: ", list);
+    }
+  }
+};
+
+/// What the programs know. A number adds a width.
+using NamedPredictorWidths = PredictorWidths<96, 192, 384>;
 
 }  // namespace vjepa

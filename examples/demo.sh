@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and pretrains a small V-JEPA for a few minutes: on a folder of your own videos.
+#   ./examples/demo.sh --videos DIR [--out OUT]
+set -euo pipefail
+here=$(cd "$(dirname "$0")/.." && pwd)
+
+usage() { echo "usage: $0 --videos DIR [--out OUT]"; }
+videos= out=$PWD/vjepa-demo
+while [ $# -gt 0 ]; do
+  case $1 in
+    --videos | --out)
+      [ $# -ge 2 ] || { usage >&2; exit 2; }
+      if [ "$1" = --videos ]; then videos=$2; else out=$2; fi
+      shift 2 ;;
+    --help) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+done
+[ -n "$videos" ] || { usage >&2; exit 2; }
+videos=$(realpath "$videos")
+out=$(realpath -m "$out")
+
+cd "$here"
+./cmake/install_dependencies.sh
+cmake --preset default >/dev/null
+cmake --build --preset default --target vjepa-pretrain
+build/bin/vjepa-pretrain --config examples/configs/pretrain/small.yaml --videos "$videos" \
+  --set logging.folder="'$out'" --resume

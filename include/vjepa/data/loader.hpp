@@ -1,0 +1,219 @@
+#pragma once
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "vjepa/core/error.hpp"
+#include "vjepa/core/random.hpp"
+#include "vjepa/core/view.hpp"
+#include "vjepa/data/clip_sampler.hpp"
+#include "vjepa/data/clip_transform.hpp"
+#include "vjepa/data/video_list.hpp"
+#include "vjepa/data/video_reader.hpp"
+
+namespace vjepa {
+
+struct LoaderOptions {
+  Index batch_size = 1;
+  int workers = 1;  // threads; at least one
+  std::uint64_t seed = 0;
+  std::optional<std::vector<double>> weights;  // of the sources of the list
+  ClipSampler sampler;
+  ClipTransform transform;
+  bool filter_short_videos = false;                // skip what is shorter than a clip
+  std::optional<std::int64_t> filter_long_videos;  // skip files of more bytes
+};
+
+/// A batch of clips.
+struct ClipBatch {
+  std::vector<float> clips;  // [num_clips * batch, 3, frames, size, size], clip 0 of all samples before clip 1
+  std::vector<std::int64_t> labels;
+  std::int64_t skipped = 0;             // videos that could not be used and were replaced
+  std::vector<std::string> complaints;  // of those, the reasons not told by an earlier batch
+};
+
+/// Reads batches ahead on threads of its own. Batch b is a function of the list, the options but for `workers`, and b
+/// alone: every choice is keyed by the number of the sample. A video that cannot be used is replaced by one that the
+/// sample's own shuffle of the list gives next.
+class Loader {
+ public:
+  /// Begins at batch `first`.
+  Loader(const VideoList& list, LoaderOptions options, std::int64_t first)
+      : list_(&list), options_(std::move(options)), slots_(ahead), next_(first), next_task_(first * samples()) {
+    for (std::size_t i = 0; i < slots_.size(); ++i) reset(slots_[i]);
+    const int threads = std::max(1, options_.workers);
+    for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  }
+  Loader(const Loader&) = delete;
+  ~Loader() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    space_.notify_all();
+    for (std::thread& t : threads_) t.join();
+  }
+
+  /// The next batch; valid until the next call. Throws Error when no video can be used.
+  const ClipBatch& next() {
+    std::unique_lock lock(mutex_);
+    Slot& slot = slots_[static_cast<std::size_t>(next_ % ahead)];
+    ready_.wait(lock, [&] { return slot.left == 0 || error_; });
+    if (error_) std::rethrow_exception(error_);
+    std::swap(current_.clips, slot.clips);
+    std::swap(current_.labels, slot.labels);
+    current_.skipped = 0;
+    current_.complaints.clear();
+    for (const auto& sample : slot.skipped) {
+      current_.skipped += static_cast<std::int64_t>(sample.size());
+      for (const auto& [video, reason] : sample) {
+        if (told_.insert(video).second) current_.complaints.push_back(reason);
+      }
+    }
+    reset(slot);
+    ++next_;
+    lock.unlock();
+    space_.notify_all();
+    return current_;
+  }
+
+ private:
+  static constexpr std::int64_t ahead = 3;  // batches in memory, beside the one in use
+
+  using Skipped = std::vector<std::pair<Index, std::string>>;
+
+  struct Slot {
+    std::vector<float> clips;
+    std::vector<std::int64_t> labels;
+    std::vector<Skipped> skipped;  // of each sample
+    Index left = 0;                // samples still to come
+  };
+
+  std::int64_t samples() const { return options_.batch_size; }
+  Index clip_size() const {
+    return 3 * options_.sampler.frames_per_clip * options_.transform.size * options_.transform.size;
+  }
+
+  void reset(Slot& slot) const {
+    slot.clips.resize(static_cast<std::size_t>(options_.sampler.num_clips * samples() * clip_size()));
+    slot.labels.assign(static_cast<std::size_t>(samples()), 0);
+    slot.skipped.assign(static_cast<std::size_t>(samples()), {});
+    slot.left = samples();
+  }
+
+  void work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      space_.wait(lock, [&] { return stopping_ || next_task_ < (next_ + ahead) * samples(); });
+      if (stopping_) return;
+      const std::int64_t task = next_task_++;
+      Slot& slot = slots_[static_cast<std::size_t>(task / samples() % ahead)];
+      lock.unlock();
+      std::exception_ptr error;
+      try {
+        read_sample(task, slot);
+      } catch (...) {
+        error = std::current_exception();
+      }
+      lock.lock();
+      if (error) {
+        error_ = error;
+        stopping_ = true;
+        ready_.notify_all();
+        space_.notify_all();
+        return;
+      }
+      if (--slot.left == 0) ready_.notify_all();
+    }
+  }
+
+  void read_sample(std::int64_t task, Slot& slot) {
+    const Index place = task % samples();
+    const auto key = static_cast<std::uint64_t>(task);
+    const auto count = static_cast<std::uint64_t>(list_->size());
+    const Permutation others({.seed = options_.seed, .purpose = Purpose::shuffle, .epoch = ~key}, count);
+    Skipped& skipped = slot.skipped[static_cast<std::size_t>(place)];
+    for (std::uint64_t attempt = 0; attempt <= count; ++attempt) {
+      const Index video =
+          attempt == 0 ? list_->at(options_.seed, key, options_.weights) : static_cast<Index>(others(attempt - 1));
+      try {
+        read_clips(video, key, attempt, place, slot);
+        return;
+      } catch (const Error& e) {
+        skipped.emplace_back(video, e.what());
+      }
+      const std::lock_guard lock(mutex_);
+      if (stopping_) return;
+    }
+    fail("none of the ", count, " videos can be used; the first: ", skipped.front().second);
+  }
+
+  void read_clips(Index video, std::uint64_t key, std::uint64_t attempt, Index place, Slot& slot) const {
+    const std::filesystem::path path = list_->path(video);
+    check_size(path);
+    VideoReader reader(path);
+    const ClipSampler& sampler = options_.sampler;
+    const Index frames = reader.frame_count();
+    if (options_.filter_short_videos && frames < sampler.span(reader.fps())) {
+      fail(path.string(), ": has ", frames, " frames, fewer than the ", sampler.span(reader.fps()), " of a clip");
+    }
+    Random when({.seed = options_.seed, .purpose = Purpose::clip, .epoch = attempt, .sample = key});
+    std::vector<Index> numbers;
+    try {
+      for (const auto& clip : sampler(frames, reader.fps(), when)) {
+        numbers.insert(numbers.end(), clip.begin(), clip.end());
+      }
+    } catch (const Error& e) {
+      fail(path.string(), ": ", e.what());
+    }
+    const Frames all = reader.read(numbers);
+    Random augment({.seed = options_.seed, .purpose = Purpose::augment, .epoch = attempt, .sample = key});
+    for (Index c = 0; c < sampler.num_clips; ++c) {
+      Frames clip(sampler.frames_per_clip, all.height, all.width);
+      const std::uint8_t* from = all.frame(c * clip.count);
+      std::copy(from, from + clip.count * clip.frame_size(), clip.pixels.begin());
+      options_.transform(clip, augment, slot.clips.data() + (c * samples() + place) * clip_size());
+    }
+    slot.labels[static_cast<std::size_t>(place)] = list_->label(video);
+  }
+
+  void check_size(const std::filesystem::path& path) const {
+    std::error_code error;
+    const auto bytes = std::filesystem::file_size(path, error);
+    if (error) fail(path.string(), ": ", error.message());
+    // As in the official data set: so small a file is a failed download.
+    if (bytes < 1024) fail(path.string(), ": has ", bytes, " bytes, too few for a video");
+    if (options_.filter_long_videos && bytes > static_cast<std::uintmax_t>(*options_.filter_long_videos)) {
+      fail(path.string(), ": has ", bytes, " bytes, more than data.filter_long_videos allows");
+    }
+  }
+
+  const VideoList* list_;
+  LoaderOptions options_;
+  std::vector<Slot> slots_;  // batch b is read into slot b % ahead
+  ClipBatch current_;
+  std::set<Index> told_;
+
+  std::mutex mutex_;  // guards what follows, and `left` of the slots
+  std::condition_variable ready_;
+  std::condition_variable space_;
+  std::int64_t next_;       // batch that the caller takes next
+  std::int64_t next_task_;  // sample that a worker takes next
+  bool stopping_ = false;
+  std::exception_ptr error_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace vjepa

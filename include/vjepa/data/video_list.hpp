@@ -1,0 +1,191 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "vjepa/core/error.hpp"
+#include "vjepa/core/random.hpp"
+#include "vjepa/core/view.hpp"
+
+namespace vjepa {
+
+/// The videos of a run: of CSV lists, `path label` a line, and of folders. A path with spaces stands in double quotes,
+/// a quote within them twice. A list of millions of lines is read in seconds and kept as the text it is.
+class VideoList {
+ public:
+  /// Adds a CSV list or every video in a folder and the folders within it. Throws Error, with the line, for what is
+  /// neither, or empty.
+  void add(const std::filesystem::path& source) {
+    std::error_code ignored;
+    const std::size_t before = entries_.size();
+    if (std::filesystem::is_directory(source, ignored)) {
+      add_folder(source);
+    } else if (std::filesystem::is_regular_file(source, ignored)) {
+      add_csv(source);
+    } else {
+      fail(source.string(), ": no such list or folder of videos");
+    }
+    starts_.push_back(before);
+  }
+
+  Index size() const { return static_cast<Index>(entries_.size()); }
+
+  /// A relative path of a list is looked for in the working folder, then beside the list.
+  std::filesystem::path path(Index i) const {
+    const Entry& entry = entries_[static_cast<std::size_t>(i)];
+    const std::string& text = *texts_[entry.text];
+    std::filesystem::path path = unquoted(std::string_view(text).substr(entry.begin, entry.length));
+    std::error_code ignored;
+    if (path.is_absolute() || std::filesystem::exists(path, ignored)) return path;
+    return folders_[entry.text] / path;
+  }
+
+  /// The label of a list; 0 for the videos of a folder.
+  std::int64_t label(Index i) const { return entries_[static_cast<std::size_t>(i)].label; }
+
+  /// The video that stands at place `k` of an endless shuffled stream: every video once before any comes again. With
+  /// weights, one for each source, a source is drawn by its weight and a video of it evenly.
+  Index at(std::uint64_t seed, std::uint64_t k, const std::optional<std::vector<double>>& weights) const {
+    if (weights) return weighted(Random({.seed = seed, .purpose = Purpose::shuffle, .sample = k}), *weights);
+    const auto n = static_cast<std::uint64_t>(size());
+    const Permutation order({.seed = seed, .purpose = Purpose::shuffle, .epoch = k / n}, n);
+    return static_cast<Index>(order(k % n));
+  }
+
+ private:
+  struct Entry {
+    std::uint32_t text;  // which of the texts
+    std::uint32_t length;
+    std::size_t begin;
+    std::int64_t label;
+  };
+
+  void add_csv(const std::filesystem::path& source) {
+    std::ifstream file(source, std::ios::binary);
+    if (!file) fail(source.string(), ": cannot be read");
+    auto content = std::make_shared<std::string>(std::filesystem::file_size(source), '\0');
+    file.read(content->data(), static_cast<std::streamsize>(content->size()));
+    if (!file) fail(source.string(), ": cannot be read to its end");
+    const std::size_t before = entries_.size();
+    const std::string_view text = *content;
+    std::int64_t number = 0;
+    for (std::size_t begin = 0; begin < text.size();) {
+      std::size_t end = std::min(text.find('\n', begin), text.size());
+      const std::size_t next = end + 1;
+      if (end > begin && text[end - 1] == '\r') --end;
+      ++number;
+      if (end > begin) entries_.push_back(parse(text, begin, end, source, number));
+      begin = next;
+    }
+    if (entries_.size() == before) fail(source.string(), ": lists no videos; a line is: path label");
+    keep(std::move(content), source.parent_path());
+  }
+
+  Entry parse(std::string_view text, std::size_t begin, std::size_t end, const std::filesystem::path& source,
+              std::int64_t number) const {
+    const auto wrong = [&](std::string_view what) {
+      const std::string_view line = text.substr(begin, std::min<std::size_t>(end - begin, 200));
+      fail(source.string(), ":", number, ": ", what,
+           "; a line is: path label, a path with spaces in \"quotes\": ", line);
+    };
+    std::size_t space = begin;
+    if (text[begin] == '"') {
+      do {
+        space = text.find('"', space + 1);
+        if (space == std::string_view::npos || space >= end) wrong("a quote is not closed");
+        ++space;
+      } while (space < end && text[space] == '"');
+    } else {
+      space = std::min(text.find(' ', begin), end);
+    }
+    if (space == begin) wrong("the path is missing");
+    if (space == end) wrong("the label is missing");
+    if (text[space] != ' ') wrong("a space must follow the path");
+    Entry entry{static_cast<std::uint32_t>(texts_.size()), static_cast<std::uint32_t>(space - begin), begin, 0};
+    const char* const last = text.data() + end;
+    const auto [rest, error] = std::from_chars(text.data() + space + 1, last, entry.label);
+    if (error != std::errc{} || rest != last) wrong("the label is no whole number");
+    return entry;
+  }
+
+  void add_folder(const std::filesystem::path& source) {
+    std::vector<std::string> paths;
+    const auto options = std::filesystem::directory_options::follow_directory_symlink |
+                         std::filesystem::directory_options::skip_permission_denied;
+    std::error_code error;
+    for (std::filesystem::recursive_directory_iterator it(source, options, error), end; it != end && !error;
+         it.increment(error)) {
+      std::error_code ignored;
+      if (is_video_name(it->path()) && it->is_regular_file(ignored)) paths.push_back(it->path().string());
+      if (it.depth() > 64) it.disable_recursion_pending();  // links in a circle
+    }
+    if (error) fail(source.string(), ": cannot be listed: ", error.message());
+    if (paths.empty()) fail(source.string(), ": holds no files that are named as videos are (.mp4, .avi, .mkv, ...)");
+    // The order of a folder differs from machine to machine.
+    std::sort(paths.begin(), paths.end());
+    auto content = std::make_shared<std::string>();
+    for (const std::string& path : paths) {
+      std::string quoted = "\"";
+      for (const char c : path) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+      quoted += '"';
+      entries_.push_back(
+          {static_cast<std::uint32_t>(texts_.size()), static_cast<std::uint32_t>(quoted.size()), content->size(), 0});
+      *content += quoted;
+    }
+    keep(std::move(content), {});
+  }
+
+  void keep(std::shared_ptr<const std::string> text, std::filesystem::path folder) {
+    texts_.push_back(std::move(text));
+    folders_.push_back(std::move(folder));
+  }
+
+  static bool is_video_name(const std::filesystem::path& path) {
+    static constexpr std::array<std::string_view, 24> extensions = {
+        ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m2v",  ".ts",  ".mts", ".m2ts",
+        ".wmv", ".asf", ".flv", ".ogv", ".ogg",  ".3gp", ".3g2", ".vob",  ".divx", ".mxf", ".gif", ".y4m"};
+    std::string extension = path.extension().string();
+    for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
+  }
+
+  static std::string unquoted(std::string_view field) {
+    if (!field.starts_with('"')) return std::string(field);
+    std::string path;
+    for (std::size_t i = 1; i + 1 < field.size(); ++i) {
+      path += field[i];
+      if (field[i] == '"') ++i;
+    }
+    return path;
+  }
+
+  Index weighted(Random random, const std::vector<double>& weights) const {
+    double total = 0;
+    for (const double w : weights) total += w;
+    double left = random.uniform() * total;
+    std::size_t source = 0;
+    while (source + 1 < weights.size() && left >= weights[source]) left -= weights[source++];
+    const std::size_t end = source + 1 < starts_.size() ? starts_[source + 1] : entries_.size();
+    return static_cast<Index>(starts_[source]) + random.below(static_cast<Index>(end - starts_[source]));
+  }
+
+  std::vector<std::shared_ptr<const std::string>> texts_;
+  std::vector<std::filesystem::path> folders_;  // of each text, for its relative paths
+  std::vector<std::size_t> starts_;             // the first entry of each source
+  std::vector<Entry> entries_;
+};
+
+}  // namespace vjepa

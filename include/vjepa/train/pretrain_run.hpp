@@ -1,0 +1,287 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "vjepa/core/error.hpp"
+#include "vjepa/data/loader.hpp"
+#include "vjepa/data/video_list.hpp"
+#include "vjepa/io/safetensors.hpp"
+#include "vjepa/train/csv_log.hpp"
+#include "vjepa/train/line_chart.hpp"
+#include "vjepa/train/pretrain_config.hpp"
+#include "vjepa/train/pretrainer.hpp"
+#include "vjepa/train/progress.hpp"
+#include "vjepa/train/run_state.hpp"
+#include "vjepa/version.hpp"
+
+namespace vjepa {
+
+/// How a run is started, beside its configuration.
+struct PretrainOptions {
+  bool resume = false;                                       // go on from the latest checkpoint, if there is one
+  bool overwrite = false;                                    // begin anew where a run has been
+  std::function<bool()> interrupted = [] { return false; };  // asked after every step
+};
+
+/// The files of a run in its logging folder.
+struct RunFiles {
+  std::filesystem::path folder;
+  std::string tag;
+
+  std::filesystem::path latest() const { return folder / (tag + "-latest.safetensors"); }
+  std::filesystem::path epoch(Index e) const { return folder / text(tag, "-e", e, ".safetensors"); }
+  std::filesystem::path log() const { return folder / (tag + "_r0.csv"); }
+  std::filesystem::path chart() const { return folder / (tag + "-loss.svg"); }
+};
+
+/// A pretraining run from videos to checkpoints: the loop, its log, its files. In the logging folder it keeps
+///
+///   <tag>-latest.safetensors   everything needed to go on, after every epoch and every `save_every_minutes`
+///   <tag>-e<N>.safetensors     the same after epoch N = 0, save_every_freq, 2 save_every_freq, ...
+///   <tag>_r0.csv               a row a step
+///   <tag>-loss.svg             the loss curve, drawn with every checkpoint
+///
+/// A run that is stopped, however, and resumed writes the same bytes as one that is not, times aside.
+template <Device D, class Encoder, class PredictorModel>
+class PretrainRun {
+ public:
+  /// Throws Error when a list, the folder or a checkpoint cannot be used.
+  PretrainRun(Context<D>& ctx, const PretrainConfig& config, PretrainOptions options)
+      : config_(config),
+        options_(std::move(options)),
+        files_{config.logging.folder, config.logging.write_tag},
+        resume_from_(find_start()),
+        list_(listed(config)),
+        ipe_(config.optimization.ipe.value_or(std::max<Index>(1, list_.size() / config.data.batch_size))),
+        trainer_(ctx, config, ipe_) {
+    if (resume_from_.empty()) {
+      position_.batches_read = config_.meta.skip_batches;
+    } else {
+      check_same_run();
+      position_ = load_run_state(resume_from_, trainer_);
+    }
+  }
+
+  const RunFiles& files() const { return files_; }
+  const VideoList& videos() const { return list_; }
+  const RunPosition& position() const { return position_; }
+  Pretrainer<D, Encoder, PredictorModel>& trainer() { return trainer_; }
+  Index iterations_per_epoch() const { return ipe_; }
+
+  /// Trains to the last epoch. False when interrupted; the state is saved all the same. Throws Error when no video can
+  /// be read, a file not written, or the loss is not finite.
+  bool run() {
+    CsvLog log(files_.log(), position_.steps);
+    const Index epochs = config_.optimization.epochs;
+    const std::int64_t total = epochs * ipe_;
+    if (position_.steps >= total) return true;
+    Progress progress("pretrain", total, std::max<std::int64_t>(1, total / 200));
+    Loader loader(list_, loader_options(), position_.batches_read);
+    last_save_ = Clock::now();
+    while (position_.steps < total) {
+      const std::string note = step(loader, log, progress);
+      progress.show(position_.steps, note);
+      const bool epoch_done = position_.steps % ipe_ == 0;
+      if (epoch_done) end_epoch(progress);
+      if (position_.steps < total && options_.interrupted()) {
+        if (!epoch_done) save(files_.latest());
+        return false;
+      }
+      if (!epoch_done && config_.meta.save_every_minutes && minutes_since_save() >= *config_.meta.save_every_minutes) {
+        save(files_.latest());
+      }
+    }
+    return true;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  static double milliseconds(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
+  double minutes_since_save() const { return milliseconds(Clock::now() - last_save_) / 60000; }
+
+  /// The checkpoint to go on from, empty to begin anew.
+  std::filesystem::path find_start() const {
+    std::error_code error;
+    std::filesystem::create_directories(files_.folder, error);
+    if (error) fail("logging.folder ", files_.folder.string(), ": cannot be made: ", error.message());
+    const bool resume = options_.resume || config_.meta.load_checkpoint;
+    if (resume && config_.meta.read_checkpoint) {
+      const auto named = files_.folder / *config_.meta.read_checkpoint;
+      if (!std::filesystem::exists(named)) fail(named.string(), ": no such checkpoint (meta.read_checkpoint)");
+      return named;
+    }
+    if (!std::filesystem::exists(files_.latest())) return {};
+    if (resume) return files_.latest();
+    if (!options_.overwrite) {
+      fail(files_.latest().string(),
+           ": a run has been here; go on with --resume, begin anew with --overwrite, or choose another logging.folder");
+    }
+    std::filesystem::remove(files_.latest());
+    return {};
+  }
+
+  static VideoList listed(const PretrainConfig& config) {
+    if (config.data.datasets.empty()) fail("data.datasets is empty; give CSV lists, or folders of videos");
+    VideoList list;
+    for (const std::string& source : config.data.datasets) list.add(source);
+    return list;
+  }
+
+  LoaderOptions loader_options() const {
+    const auto& data = config_.data;
+    const auto& aug = config_.data_aug;
+    LoaderOptions o;
+    o.batch_size = data.batch_size;
+    o.workers = data.num_workers;
+    o.seed = config_.meta.seed;
+    o.weights = data.datasets_weights;
+    o.sampler = {.frames_per_clip = data.num_frames,
+                 .frame_step = data.sampling_rate,
+                 .duration = data.clip_duration,
+                 .num_clips = data.num_clips};
+    o.transform = {.size = data.crop_size,
+                   .scale = aug.random_resize_scale,
+                   .aspect_ratio = aug.random_resize_aspect_ratio,
+                   .flip = aug.random_horizontal_flip,
+                   .motion_shift = aug.motion_shift,
+                   .erasing = {}};
+    if (aug.reprob > 0) o.transform.erasing = RandomErasing{.probability = aug.reprob};
+    o.filter_short_videos = data.filter_short_videos;
+    o.filter_long_videos = data.filter_long_videos;
+    return o;
+  }
+
+  /// One step; returns what to say of it.
+  std::string step(Loader& loader, CsvLog& log, Progress& progress) {
+    const auto begin = Clock::now();
+    const ClipBatch& batch = loader.next();
+    const auto loaded = Clock::now();
+    ++position_.batches_read;
+    position_.videos_skipped += batch.skipped;
+    if (!batch.complaints.empty()) progress.clear();
+    for (const std::string& complaint : batch.complaints) {
+      std::fprintf(stderr, "skipped: %s\n", complaint.c_str());
+    }
+    const StepReport report = trainer_.step(batch.clips);
+    const auto end = Clock::now();
+
+    const std::int64_t epoch = position_.steps / ipe_;
+    log.write({.epoch = epoch + 1,
+               .itr = position_.steps % ipe_,
+               .loss = report.loss,
+               .jepa = report.jepa,
+               .reg = report.reg,
+               .encoder_norm = report.encoder_norm,
+               .predictor_norm = report.predictor_norm,
+               .step_ms = milliseconds(end - loaded),
+               .wall_ms = milliseconds(end - begin)});
+    ++position_.steps;
+    position_.epoch_loss += report.loss;
+    position_.epoch_jepa += report.jepa;
+    position_.epoch_reg += report.reg;
+    waited_ += milliseconds(loaded - begin);
+    spent_ += milliseconds(end - begin);
+    char note[128];
+    std::snprintf(note, sizeof(note), "epoch %lld  loss %.4f  lr %.2e  %.0f ms (%.0f waiting)",
+                  static_cast<long long>(epoch + 1), report.loss, report.lr, milliseconds(end - begin),
+                  milliseconds(loaded - begin));
+    return note;
+  }
+
+  void end_epoch(Progress& progress) {
+    const auto epoch = static_cast<Index>(position_.steps / ipe_) - 1;
+    const auto n = static_cast<double>(ipe_);
+    progress.clear();
+    std::printf(
+        "epoch %lld/%lld: loss %.4f (jepa %.4f, reg %.4f), %.1f s, %.0f %% waiting for data, %lld videos skipped\n",
+        static_cast<long long>(epoch + 1), static_cast<long long>(config_.optimization.epochs),
+        position_.epoch_loss / n, position_.epoch_jepa / n, position_.epoch_reg / n, spent_ / 1000,
+        spent_ > 0 ? 100 * waited_ / spent_ : 0, static_cast<long long>(position_.videos_skipped));
+    std::fflush(stdout);
+    position_.videos_skipped = 0;
+    position_.epoch_loss = position_.epoch_jepa = position_.epoch_reg = 0;
+    waited_ = spent_ = 0;
+    save(files_.latest());
+    if (config_.meta.save_every_freq && epoch % *config_.meta.save_every_freq == 0) save(files_.epoch(epoch));
+  }
+
+  void save(const std::filesystem::path& path) {
+    save_run_state(path, trainer_, position_, description());
+    draw_chart();
+    last_save_ = Clock::now();
+  }
+
+  /// What a checkpoint says of its run, so that other programs know the model and a resumed run that it is the same.
+  std::map<std::string, std::string> description() const {
+    return {{"vjepa_version", text(VJEPA_VERSION_MAJOR, ".", VJEPA_VERSION_MINOR, ".", VJEPA_VERSION_PATCH)},
+            {"model.model_name", config_.model.model_name},
+            {"model.pred_depth", text(config_.model.pred_depth)},
+            {"model.pred_embed_dim", text(config_.model.pred_embed_dim)},
+            {"model.uniform_power", config_.model.uniform_power ? "true" : "false"},
+            {"data.patch_size", text(config_.data.patch_size)},
+            {"data.tubelet_size", text(config_.data.tubelet_size)},
+            {"data.crop_size", text(config_.data.crop_size)},
+            {"data.num_frames", text(config_.data.num_frames)},
+            {"data.batch_size", text(config_.data.batch_size)},
+            {"meta.dtype", config_.meta.dtype == Precision::bfloat16 ? "bfloat16" : "float32"},
+            {"meta.seed", text(config_.meta.seed)},
+            {"optimization.ipe", text(ipe_)}};
+  }
+
+  /// A run is resumed as it was begun; with other values it would be another run.
+  void check_same_run() const {
+    const SafetensorsFile file(resume_from_);
+    for (const auto& [key, value] : description()) {
+      const auto saved = file.metadata().find(key);
+      if (key == "vjepa_version" || saved == file.metadata().end() || saved->second == value) continue;
+      fail(resume_from_.string(), ": the run has ", key, " = ", saved->second, ", the configuration ", value,
+           "; set it to ", saved->second, " to resume, or begin anew with --overwrite");
+    }
+  }
+
+  void draw_chart() const {
+    std::vector<double> steps;
+    std::vector<double> losses;
+    std::vector<double> smooth;
+    std::ifstream log(files_.log());
+    std::string line;
+    std::getline(log, line);
+    while (std::getline(log, line)) {
+      double loss = 0;
+      if (std::sscanf(line.c_str(), "%*d,%*d,%lf", &loss) != 1) continue;
+      steps.push_back(static_cast<double>(steps.size() + 1));
+      losses.push_back(loss);
+      smooth.push_back(smooth.empty() ? loss : 0.95 * smooth.back() + 0.05 * loss);
+    }
+    LineChart chart(files_.tag + ": loss", "step", "loss");
+    chart.add("each step", steps, losses, true);
+    chart.add("moving average over 20 steps", std::move(steps), std::move(smooth));
+    chart.write(files_.chart());
+  }
+
+  PretrainConfig config_;
+  PretrainOptions options_;
+  RunFiles files_;
+  std::filesystem::path resume_from_;
+  VideoList list_;
+  Index ipe_;
+  Pretrainer<D, Encoder, PredictorModel> trainer_;
+  RunPosition position_;
+  double waited_ = 0;  // milliseconds, in the epoch under way
+  double spent_ = 0;
+  Clock::time_point last_save_;
+};
+
+}  // namespace vjepa
