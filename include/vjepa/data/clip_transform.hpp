@@ -9,22 +9,25 @@
 #include "vjepa/core/view.hpp"
 #include "vjepa/data/crop.hpp"
 #include "vjepa/data/frames.hpp"
+#include "vjepa/data/random_augment.hpp"
 #include "vjepa/data/random_erasing.hpp"
 
 namespace vjepa {
 
-/// What a clip for training goes through: a random resized crop, a mirror with probability
-/// a half, normalisation, random erasing. All frames of a clip are treated alike.
+/// What a clip for training goes through: RandAugment, a random resized crop, a mirror with probability a half,
+/// normalisation, random erasing. All frames of a clip are treated alike.
 struct ClipTransform {
   Index size = 224;
   std::array<double, 2> scale = {0.3, 1.0};
   std::array<double, 2> aspect_ratio = {3.0 / 4.0, 4.0 / 3.0};
   bool flip = true;
   bool motion_shift = false;  // the box wanders evenly from one random place to another
+  std::optional<RandomAugment> augment;
   std::optional<RandomErasing> erasing;
 
-  /// Writes normalised pixels, [3, frames.count, size, size], to `out`.
-  void operator()(const Frames& frames, Random& random, float* out) const {
+  /// Writes normalised pixels, [3, frames.count, size, size], to `out`. RandAugment overwrites `frames`.
+  void operator()(Frames& frames, Random& random, float* out) const {
+    if (augment) (*augment)(frames, random);
     const Box first = random_box(frames.height, frames.width, scale, aspect_ratio, random);
     const Box last = motion_shift ? random_box(frames.height, frames.width, scale, aspect_ratio, random) : first;
     const bool mirrored = flip && random.chance(0.5);

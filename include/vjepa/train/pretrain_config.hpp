@@ -169,7 +169,6 @@ inline PretrainConfig::Augmentation read_augmentation(YamlSection s) {
       s.get<std::array<double, 2>>("random_resize_aspect_ratio", a.random_resize_aspect_ratio);
   a.random_resize_scale = s.get<std::array<double, 2>>("random_resize_scale", a.random_resize_scale);
   a.reprob = s.get<double>("reprob", a.reprob);
-  if (a.auto_augment) s.reject("auto_augment", "is true; RandAugment is not there yet");
   check_range(s, "random_resize_aspect_ratio", a.random_resize_aspect_ratio, 100);
   check_range(s, "random_resize_scale", a.random_resize_scale, 1);
   if (a.reprob < 0 || a.reprob > 1) s.reject("reprob", "is ", a.reprob, "; it is a probability");

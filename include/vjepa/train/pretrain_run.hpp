@@ -156,7 +156,9 @@ class PretrainRun {
                    .aspect_ratio = aug.random_resize_aspect_ratio,
                    .flip = aug.random_horizontal_flip,
                    .motion_shift = aug.motion_shift,
+                   .augment = {},
                    .erasing = {}};
+    if (aug.auto_augment) o.transform.augment = RandomAugment{};
     if (aug.reprob > 0) o.transform.erasing = RandomErasing{.probability = aug.reprob};
     o.filter_short_videos = data.filter_short_videos;
     o.filter_long_videos = data.filter_long_videos;
