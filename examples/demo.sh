@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds, and pretrains a small V-JEPA for a few minutes: on a folder of your own videos.
-#   ./examples/demo.sh --videos DIR [--out OUT]
+# Installs what is missing, builds, and pretrains a small V-JEPA for a few minutes: on clips of moving shapes that it
+# makes, or on a folder of your own videos.
+#   ./examples/demo.sh [--videos DIR] [--out OUT]
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 
-usage() { echo "usage: $0 --videos DIR [--out OUT]"; }
+usage() { echo "usage: $0 [--videos DIR] [--out OUT]"; }
 videos= out=$PWD/vjepa-demo
 while [ $# -gt 0 ]; do
   case $1 in
@@ -16,13 +17,16 @@ while [ $# -gt 0 ]; do
     *) usage >&2; exit 2 ;;
   esac
 done
-[ -n "$videos" ] || { usage >&2; exit 2; }
-videos=$(realpath "$videos")
 out=$(realpath -m "$out")
+[ -z "$videos" ] || videos=$(realpath -e "$videos")
 
 cd "$here"
 ./cmake/install_dependencies.sh
 cmake --preset default >/dev/null
-cmake --build --preset default --target vjepa-pretrain
+cmake --build --preset default --target vjepa-pretrain vjepa-synth
+if [ -z "$videos" ]; then
+  videos=$out/motions/train.csv
+  [ -e "$videos" ] || build/bin/vjepa-synth --out "$out/motions" --clips 500 --seed 1
+fi
 build/bin/vjepa-pretrain --config examples/configs/pretrain/small.yaml --videos "$videos" \
   --set logging.folder="'$out'" --resume

@@ -1,10 +1,7 @@
 #pragma once
 
 extern "C" {
-#include <libavcodec/avcodec.h>
-#include <libavformat/avformat.h>
 #include <libavutil/display.h>
-#include <libswscale/swscale.h>
 }
 
 #include <algorithm>
@@ -15,7 +12,6 @@ extern "C" {
 #include <filesystem>
 #include <iterator>
 #include <map>
-#include <memory>
 #include <set>
 #include <span>
 #include <string>
@@ -24,6 +20,7 @@ extern "C" {
 
 #include "vjepa/core/error.hpp"
 #include "vjepa/core/view.hpp"
+#include "vjepa/data/ffmpeg.hpp"
 #include "vjepa/data/frames.hpp"
 
 namespace vjepa {
@@ -33,11 +30,6 @@ namespace vjepa {
 class VideoError : public Error {
   using Error::Error;
 };
-
-/// FFmpeg prints what it finds odd in a file; programs that say so themselves keep it quiet.
-inline void silence_ffmpeg() {
-  av_log_set_level(AV_LOG_QUIET);
-}
 
 /// Reads frames of a video by their number in the order of display, whatever the container and codec: any that FFmpeg
 /// knows. Frames come out as they are meant to be seen, turned as the file says, in RGB of the file's own colour matrix
@@ -92,35 +84,9 @@ class VideoReader {
   }
 
  private:
-  struct CloseFormat {
-    void operator()(AVFormatContext* f) const {
-      AVIOContext* io = f->pb;
-      avformat_close_input(&f);
-      avio_closep(&io);
-    }
-  };
-  struct FreeCodec {
-    void operator()(AVCodecContext* c) const { avcodec_free_context(&c); }
-  };
-  struct FreePacket {
-    void operator()(AVPacket* p) const { av_packet_free(&p); }
-  };
-  struct FreeFrame {
-    void operator()(AVFrame* f) const { av_frame_free(&f); }
-  };
-  struct FreeScaler {
-    void operator()(SwsContext* s) const { sws_freeContext(s); }
-  };
-
   template <class... Parts>
   [[noreturn]] void bad(const Parts&... parts) const {
     throw VideoError(text(path_.string(), ": ", parts...));
-  }
-
-  static std::string reason(int code) {
-    std::array<char, AV_ERROR_MAX_STRING_SIZE> buffer{};
-    av_strerror(code, buffer.data(), buffer.size());
-    return buffer.data();
   }
 
   void open() {
@@ -131,7 +97,7 @@ class VideoReader {
     format_.reset();
     AVIOContext* io = nullptr;
     if (const int e = avio_open(&io, ("file:" + path_.string()).c_str(), AVIO_FLAG_READ); e < 0) {
-      bad("cannot be read: ", reason(e));
+      bad("cannot be read: ", ffmpeg::reason(e));
     }
     AVFormatContext* format = avformat_alloc_context();
     format->pb = io;
@@ -142,10 +108,11 @@ class VideoReader {
     av_dict_free(&options);
     if (opened < 0) {
       avio_closep(&io);
-      bad("is no video that FFmpeg knows: ", reason(opened));
+      bad("is no video that FFmpeg knows: ", ffmpeg::reason(opened));
     }
     format_.reset(format);
-    if (const int e = avformat_find_stream_info(format, nullptr); e < 0) bad("has no readable streams: ", reason(e));
+    if (const int e = avformat_find_stream_info(format, nullptr); e < 0)
+      bad("has no readable streams: ", ffmpeg::reason(e));
     const AVCodec* decoder = nullptr;
     stream_ = av_find_best_stream(format, AVMEDIA_TYPE_VIDEO, -1, -1, &decoder, 0);
     if (stream_ == AVERROR_DECODER_NOT_FOUND) bad("holds video that this FFmpeg has no decoder for");
@@ -158,7 +125,8 @@ class VideoReader {
     codec_->thread_count = 1;  // videos are read in parallel, not frames
     codec_->max_pixels = max_pixels;
     codec_->pkt_timebase = stream()->time_base;
-    if (const int e = avcodec_open2(codec_.get(), decoder, nullptr); e < 0) bad("cannot be decoded: ", reason(e));
+    if (const int e = avcodec_open2(codec_.get(), decoder, nullptr); e < 0)
+      bad("cannot be decoded: ", ffmpeg::reason(e));
     const AVRational rate = stream()->avg_frame_rate.num > 0 && stream()->avg_frame_rate.den > 0
                                 ? stream()->avg_frame_rate
                                 : stream()->r_frame_rate;
@@ -358,11 +326,11 @@ class VideoReader {
   }
 
   std::filesystem::path path_;
-  std::unique_ptr<AVFormatContext, CloseFormat> format_;
-  std::unique_ptr<AVCodecContext, FreeCodec> codec_;
-  std::unique_ptr<AVPacket, FreePacket> packet_{av_packet_alloc()};
-  std::unique_ptr<AVFrame, FreeFrame> frame_{av_frame_alloc()};
-  std::unique_ptr<SwsContext, FreeScaler> scaler_;
+  ffmpeg::Input format_;
+  ffmpeg::Codec codec_;
+  ffmpeg::Packet packet_{av_packet_alloc()};
+  ffmpeg::Picture frame_{av_frame_alloc()};
+  ffmpeg::Scaler scaler_;
   int stream_ = -1;
   double fps_ = 0;
   bool transposed_ = false;

@@ -24,7 +24,7 @@ class AtomicFile {
  public:
   /// Throws Error when the folder cannot be written.
   explicit AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
-    temporary_ += ".tmp." + std::to_string(::getpid());
+    temporary_ += ".tmp";  // always the same name, so that a killed program leaves one file at most
     file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (file_ < 0) fail(path_.string(), ": cannot write here: ", std::strerror(errno));
   }
@@ -45,6 +45,9 @@ class AtomicFile {
     }
   }
   void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
+
+  /// Where the bytes are until `commit`, for libraries that want a path to write to.
+  const std::filesystem::path& temporary() const { return temporary_; }
 
   void commit() {
     if (::fsync(file_) != 0) fail(path_.string(), ": cannot write: ", std::strerror(errno));
