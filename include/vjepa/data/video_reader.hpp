@@ -173,24 +173,23 @@ class VideoReader {
   }
 
   void list_packets() {
-    std::vector<std::int64_t> keys;  // time stamps, in the order of the file
     while (next_packet()) {
       if (packet_->pts == AV_NOPTS_VALUE) {
         counted_ = true;
         return;
       }
-      if ((packet_->flags & AV_PKT_FLAG_KEY) != 0) keys.push_back(packet_->pts);
-      if (!keys.empty() && shown(*packet_)) shown_.push_back(packet_->pts);
+      if ((packet_->flags & AV_PKT_FLAG_KEY) != 0) keys_.push_back(packet_->pts);
+      if (!keys_.empty() && shown(*packet_)) shown_.push_back(packet_->pts);
     }
     std::sort(shown_.begin(), shown_.end());
-    counted_ = keys.empty() || std::adjacent_find(shown_.begin(), shown_.end()) != shown_.end();
+    counted_ = keys_.empty() || std::adjacent_find(shown_.begin(), shown_.end()) != shown_.end();
     if (counted_) return;
     // What is shown before the first key frame never had a picture to build on.
-    first_time_ = keys.front();
-    shown_.erase(shown_.begin(), std::lower_bound(shown_.begin(), shown_.end(), first_time_));
-    std::sort(keys.begin(), keys.end());
+    const std::int64_t first = keys_.front();
+    shown_.erase(shown_.begin(), std::lower_bound(shown_.begin(), shown_.end(), first));
+    std::sort(keys_.begin(), keys_.end());
     for (const std::int64_t time : shown_) {
-      starts_.push_back(std::max(first_time_, *std::prev(std::upper_bound(keys.begin(), keys.end(), time))));
+      starts_.push_back(std::max(first, *std::prev(std::upper_bound(keys_.begin(), keys_.end(), time))));
     }
   }
 
@@ -231,26 +230,23 @@ class VideoReader {
     if (counting) frames_counted_ = number;
   }
 
-  /// Decodes from key frame to key frame; what a seek did not give is tried once more from the beginning of the file.
+  /// Decodes from key frame to key frame. Where a seek did not lead to the frame wanted, as in containers without an
+  /// index, decoding begins further back, and at last at the beginning of the file.
   void decode_wanted(std::set<Index>& wanted) {
-    bool from_beginning = false;
+    Index back = 0;
     while (!wanted.empty()) {
       const Index first = *wanted.begin();
-      if (from_beginning || !seek(first)) {
-        rewind();
-        from_beginning = true;
-      }
-      decode_run(wanted);
-      if (!wanted.contains(first)) {
-        from_beginning = false;
-      } else if (std::exchange(from_beginning, true)) {
-        return;
-      }
+      const bool from_beginning = !seek(first, back);
+      if (from_beginning) rewind();
+      decode_run(wanted, first);
+      if (!wanted.contains(first)) continue;
+      if (from_beginning) return;
+      back = 2 * back + 1;
     }
   }
 
-  /// Decodes until the next wanted frame has been passed, or is better reached by a seek.
-  void decode_run(std::set<Index>& wanted) {
+  /// Decodes until the next wanted frame has been passed or, once there was the `first`, is better reached by a seek.
+  void decode_run(std::set<Index>& wanted, Index first) {
     decode([&](const AVFrame& frame) {
       const std::int64_t time = frame.best_effort_timestamp;
       const auto at = std::lower_bound(shown_.begin(), shown_.end(), time);
@@ -261,7 +257,7 @@ class VideoReader {
       if (wanted.empty()) return false;
       const Index next = *wanted.begin();
       const bool passed = next <= number;
-      const bool far = next > number + 1 && start_of(next) > time;
+      const bool far = !wanted.contains(first) && next > number + 1 && start_of(next) > time;
       return !passed && !far;
     });
   }
@@ -270,10 +266,12 @@ class VideoReader {
     return starts_[static_cast<std::size_t>(number)];
   }
 
-  /// Goes to the key frame of a frame; false where that is the first, or the container cannot seek.
-  bool seek(Index number) {
-    const std::int64_t time = start_of(number);
-    if (time == first_time_ || avformat_seek_file(format_.get(), stream_, INT64_MIN, time, time, 0) < 0) return false;
+  /// Goes to the key frame that is `back` before the one of a frame; false where that is the first, or the container
+  /// cannot seek.
+  bool seek(Index number, Index back) {
+    const auto key = std::lower_bound(keys_.begin(), keys_.end(), start_of(number));
+    if (key - keys_.begin() <= back) return false;
+    if (avformat_seek_file(format_.get(), stream_, INT64_MIN, *(key - back), *(key - back), 0) < 0) return false;
     avcodec_flush_buffers(codec_.get());
     return true;
   }
@@ -340,7 +338,7 @@ class VideoReader {
   Index height_ = 0;
   std::vector<std::int64_t> shown_;   // time stamp of each frame
   std::vector<std::int64_t> starts_;  // time stamp of the last key frame shown no later than each frame
-  std::int64_t first_time_ = 0;       // of the first key frame
+  std::vector<std::int64_t> keys_;    // time stamps of the key frames, sorted
   bool counted_ = false;              // time stamps do not tell frames apart
   Index frames_counted_ = 0;
   std::vector<std::uint8_t> scaled_;

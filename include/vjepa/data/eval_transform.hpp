@@ -1,0 +1,49 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "vjepa/core/error.hpp"
+#include "vjepa/core/view.hpp"
+#include "vjepa/data/crop.hpp"
+#include "vjepa/data/frames.hpp"
+#include "vjepa/data/resize.hpp"
+
+namespace vjepa {
+
+/// What a clip for evaluation goes through, as in the official evaluation. One view: the short side is resized to 256
+/// for a crop of 224 (in proportion for others), and the middle is cut out. Several: the short side is resized to the
+/// crop, and the views lie evenly along the long side.
+struct EvalTransform {
+  Index size = 224;
+  Index views = 1;
+
+  /// Writes normalised pixels, `views` times [3, frames.count, size, size], to `out`.
+  void operator()(const Frames& frames, float* out) const {
+    if (views < 1) fail("EvalTransform: views is ", views, "; it must be at least 1");
+    const Index short_side = views == 1 ? size * 256 / 224 : size;
+    const bool tall = frames.height > frames.width;
+    const Index long_side = short_side * std::max(frames.height, frames.width) / std::min(frames.height, frames.width);
+    const Frames small = resized(frames, tall ? long_side : short_side, tall ? short_side : long_side);
+    for (Index view = 0; view < views; ++view) {
+      const Box box = views == 1 ? middle(small) : along(small, view);
+      for (Index t = 0; t < small.count; ++t) {
+        crop_resized(small.frame(t), small.width, box, size, false, out + (view * 3 * small.count + t) * size * size,
+                     small.count * size * size);
+      }
+    }
+  }
+
+ private:
+  Box middle(const Frames& frames) const {
+    const auto half = [](Index rest) { return static_cast<Index>(std::lrint(static_cast<double>(rest) / 2)); };
+    return {half(frames.height - size), half(frames.width - size), size, size};
+  }
+
+  Box along(const Frames& frames, Index view) const {
+    const Index start = view * ((std::max(frames.height, frames.width) - size) / (views - 1));
+    return frames.height > frames.width ? Box{start, 0, size, size} : Box{0, start, size, size};
+  }
+};
+
+}  // namespace vjepa

@@ -1,0 +1,59 @@
+#include "vjepa/data/video_writer.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "catch.hpp"
+#include "vjepa/core/random.hpp"
+#include "vjepa/data/motion_scene.hpp"
+
+using namespace vjepa;
+using namespace vjepa::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string bytes_of(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+TEST_CASE("the same frames give the same bytes") {
+  silence_ffmpeg();
+  const TemporaryFolder folder;
+  const MotionScene scene(Motion::left, Random({.seed = 1, .purpose = Purpose::synth}));
+  for (const char* name : {"a.mp4", "b.mp4"}) {
+    VideoWriter video(folder.path() / name, 64, 64);
+    video.write(scene.render(20, 64));
+    video.finish();
+  }
+  CHECK(bytes_of(folder.path() / "a.mp4").size() > 1000);
+  CHECK(bytes_of(folder.path() / "a.mp4") == bytes_of(folder.path() / "b.mp4"));
+}
+
+TEST_CASE("a video that is not finished leaves what was there") {
+  silence_ffmpeg();
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "a.mp4";
+  std::ofstream(path) << "before";
+  {
+    VideoWriter video(path, 64, 64);
+    video.write(Frames(10, 64, 64));
+  }
+  CHECK(bytes_of(path) == "before");
+  CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);
+}
+
+TEST_CASE("a video that cannot be written is an error that says why") {
+  silence_ffmpeg();
+  const TemporaryFolder folder;
+  CHECK_THROWS_WITH(VideoWriter(folder.path() / "a.mp4", 63, 64), Contains("64x63; width and height must be even"));
+  CHECK_THROWS_WITH(VideoWriter(folder.path() / "a.what", 64, 64), Contains("names no video format"));
+  CHECK_THROWS_WITH(VideoWriter(folder.path() / "none/a.mp4", 64, 64), Contains("cannot write here"));
+  VideoWriter video(folder.path() / "a.mp4", 64, 64);
+  CHECK_THROWS_WITH(video.write(Frames(1, 32, 64)), Contains("frames of 64x64; one of 64x32 does not fit"));
+}
