@@ -1,7 +1,7 @@
 // Where the time of a pretraining step goes: the whole step, and its stages on their own with the shapes of the step,
 // against the operations they cannot avoid and the best matrix-product rate of the same run.
 //
-//   bench_step [--model vit_tiny|vit_small|vit_base] [--dtype float32|bfloat16] [--batch N] [--crop N]
+//   bench_step [--model vit_tiny|vit_small|vit_base] [--dtype float32|bfloat16] [--batch N] [--crop N] [--videos LIST]
 
 #include <algorithm>
 #include <boost/program_options.hpp>
@@ -15,6 +15,8 @@
 #include "program_gemm.hpp"
 #include "vjepa/core/estimate.hpp"
 #include "vjepa/cpu/cpu.hpp"
+#include "vjepa/data/loader.hpp"
+#include "vjepa/data/video_list.hpp"
 #include "vjepa/model/models.hpp"
 #include "vjepa/model/predictor.hpp"
 #include "vjepa/train/pretrainer.hpp"
@@ -69,8 +71,11 @@ class StepBench {
   static constexpr Index dim = Encoder::dim;
 
   StepBench(Index batch, Index crop)
-      : batch_(batch), config_(official(batch, crop)), trainer_(ctx_, config_, 300),
-        size_{.frames = config_.data.num_frames, .height = crop, .width = crop}, tokens_(Encoder::grid(size_).size()),
+      : batch_(batch),
+        config_(official(batch, crop)),
+        trainer_(ctx_, config_, 300),
+        size_{.frames = config_.data.num_frames, .height = crop, .width = crop},
+        tokens_(Encoder::grid(size_).size()),
         clips_(static_cast<std::size_t>(batch * 3 * size_.frames * crop * crop), 0.3f) {}
 
   void run(const std::string& name) {
@@ -97,6 +102,22 @@ class StepBench {
     stage("optimizer", optimizer());
     row("sum of stages", sum, best);
     row("whole step", {whole.time, sum.flops}, best);
+  }
+
+  /// What one thread of the loader needs for a batch of these videos; it works while the step does.
+  void run_data(const std::string& videos) {
+    VideoList list;
+    list.add(videos);
+    LoaderOptions options;
+    options.batch_size = batch_;
+    options.workers = 1;
+    options.sampler.frames_per_clip = size_.frames;
+    options.sampler.frame_step = config_.data.sampling_rate;
+    options.transform.size = size_.height;
+    Loader loader(list, options, 0);
+    for (int i = 0; i < 8; ++i) loader.next();  // beyond what is read ahead
+    const auto time = bench::measure([&] { loader.next(); }, 20, 10);
+    std::printf("| data, one thread | %.1f | %.0f %% | | | |\n", 1e3 * time.median, 100 * time.spread());
   }
 
  private:
@@ -136,9 +157,7 @@ class StepBench {
   }
 
   auto encoder_params() { return trainer_.encoder().params(); }
-  auto encoder_gradients() {
-    return trainer_.encoder().layout().template bind<T>(Encoder{}, gradients_.data());
-  }
+  auto encoder_gradients() { return trainer_.encoder().layout().template bind<T>(Encoder{}, gradients_.data()); }
 
   Cost embed() {
     const auto p = encoder_params().patch_embed;
@@ -206,16 +225,17 @@ class StepBench {
     for (const Index kept : kept_) {
       const auto context = indices(kept);
       const auto target = indices(tokens_ - kept);
-      total = plus(total, cost([&]<class E>(Context<E>& ctx, Arena<E>& arena) {
-        const auto x = arena.template take<S, Dyn, dim>(batch_ * kept);
-        const auto z = arena.template take<S, Dyn, dim>(batch_ * (tokens_ - kept));
-        const typename Guess::template Input<E> input{
-            x, TokenIndices(context.data(), batch_, kept), TokenIndices(target.data(), batch_, tokens_ - kept),
-            View<const T, Dyn, 384>(positions.data(), tokens_), 0};
-        typename Guess::template Saved<E> saved;
-        Guess::template forward<E>(ctx, arena, p, input, z, saved);
-        Guess::template backward<E>(ctx, arena, p, input, saved, z, x, g);
-      }));
+      total =
+          plus(total, cost([&]<class E>(Context<E>& ctx, Arena<E>& arena) {
+                 const auto x = arena.template take<S, Dyn, dim>(batch_ * kept);
+                 const auto z = arena.template take<S, Dyn, dim>(batch_ * (tokens_ - kept));
+                 const typename Guess::template Input<E> input{x, TokenIndices(context.data(), batch_, kept),
+                                                               TokenIndices(target.data(), batch_, tokens_ - kept),
+                                                               View<const T, Dyn, 384>(positions.data(), tokens_), 0};
+                 typename Guess::template Saved<E> saved;
+                 Guess::template forward<E>(ctx, arena, p, input, z, saved);
+                 Guess::template backward<E>(ctx, arena, p, input, saved, z, x, g);
+               }));
     }
     return total;
   }
@@ -253,13 +273,15 @@ int main(int argc, char** argv) {
   namespace po = boost::program_options;
   std::string model;
   std::string dtype;
+  std::string videos;
   Index batch = 0;
   Index crop = 0;
   po::options_description description("bench_step");
   description.add_options()("help", "show this")("model", po::value(&model)->default_value("vit_tiny"),
                                                  "vit_tiny, vit_small or vit_base")(
       "dtype", po::value(&dtype)->default_value("float32"), "float32 or bfloat16")(
-      "batch", po::value(&batch)->default_value(1), "clips")("crop", po::value(&crop)->default_value(224), "pixels");
+      "batch", po::value(&batch)->default_value(1), "clips")("crop", po::value(&crop)->default_value(224), "pixels")(
+      "videos", po::value(&videos), "CSV list or folder of videos: measures reading them, too");
   po::variables_map values;
   try {
     po::store(po::parse_command_line(argc, argv, description), values);
@@ -271,10 +293,17 @@ int main(int argc, char** argv) {
     using Models = ModelList<NamedModel<"vit_tiny", ViTTiny<>>, NamedModel<"vit_small", ViTSmall<>>,
                              NamedModel<"vit_base", ViTBase<>>>;
     Models::with(model, 16, 2, [&]<class Encoder>() {
+      const auto measure = [&]<class D>() {
+        StepBench<D, Encoder> bench(batch, crop);
+        bench.run(model);
+        if (!videos.empty()) bench.run_data(videos);
+      };
+      using Bf16 = Cpu<bf16, ProgramGemm>;
+      using F32 = Cpu<float, ProgramGemm>;
       if (dtype == "bfloat16") {
-        StepBench<Cpu<bf16, ProgramGemm>, Encoder>(batch, crop).run(model);
+        measure.template operator()<Bf16>();
       } else {
-        StepBench<Cpu<float, ProgramGemm>, Encoder>(batch, crop).run(model);
+        measure.template operator()<F32>();
       }
     });
   } catch (const std::exception& e) {

@@ -79,14 +79,14 @@ struct ModelList {
 };
 
 /// What the programs know by name. A line adds a model.
-using NamedModels =
-    ModelList<NamedModel<"vit_tiny", ViTTiny<>>,                                               //
-              NamedModel<"vit_small", ViTSmall<>>,                                             //
-              NamedModel<"vit_base", ViTBase<>>,                                               //
-              NamedModel<"vit_large", ViTLarge<>>,                                             //
-              NamedModel<"vit_huge", ViTHuge<>>,                                               //
-              NamedModel<"vit_giant", ViTGiant<>>,                                             //
-              NamedModel<"vit_gigantic", ViTGigantic<>>, NamedModel<"vit_tiny", ViTTiny<8>>>;  // for small videos
+using NamedModels = ModelList<NamedModel<"vit_tiny", ViTTiny<>>,          //
+                              NamedModel<"vit_small", ViTSmall<>>,        //
+                              NamedModel<"vit_base", ViTBase<>>,          //
+                              NamedModel<"vit_large", ViTLarge<>>,        //
+                              NamedModel<"vit_huge", ViTHuge<>>,          //
+                              NamedModel<"vit_giant", ViTGiant<>>,        //
+                              NamedModel<"vit_gigantic", ViTGigantic<>>,  //
+                              NamedModel<"vit_tiny", ViTTiny<8>>>;        // for small videos
 
 /// Widths of predictors, from which a run-time number selects one at compile time.
 template <Index... Widths>
