@@ -270,6 +270,7 @@ class StepBench {
 }  // namespace
 
 int main(int argc, char** argv) {
+  silence_ffmpeg();
   namespace po = boost::program_options;
   std::string model;
   std::string dtype;

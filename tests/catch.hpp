@@ -17,7 +17,9 @@ using Catch::Contains;
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 
 /// Ends the test case; ctest counts it as skipped and shows the reason.
 #define VJEPA_SKIP(reason)                           \
@@ -61,6 +63,15 @@ class TemporaryFolder {
  private:
   std::filesystem::path path_;
 };
+
+inline std::string bytes_of(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+inline void write_bytes(const std::filesystem::path& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
 
 }  // namespace vjepa::test
 

@@ -1,11 +1,12 @@
 #include "vjepa/data/loader.hpp"
 
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "catch.hpp"
+#include "vjepa/data/motion_scene.hpp"
+#include "vjepa/data/video_writer.hpp"
 
 using namespace vjepa;
 using namespace vjepa::test;
@@ -30,16 +31,24 @@ std::vector<std::vector<float>> batches(const VideoList& list, int workers, std:
   return all;
 }
 
-void write(const std::filesystem::path& path, const std::string& content) {
-  std::ofstream(path, std::ios::binary) << content;
+/// Eight short videos of one size.
+void write_videos(const std::filesystem::path& folder) {
+  for (std::uint64_t i = 0; i < 8; ++i) {
+    const MotionScene scene(static_cast<Motion>(i), Random({.seed = 1, .purpose = Purpose::synth, .sample = i}));
+    VideoWriter video(folder / text(i, ".mp4"), 48, 48);
+    video.write(scene.render(20, 48));
+    video.finish();
+  }
 }
 
 }  // namespace
 
 TEST_CASE("batches do not depend on the number of workers, nor on where reading begins") {
-  const auto folder = VJEPA_MEDIA("toy_shapes");
+  silence_ffmpeg();
+  const TemporaryFolder folder;
+  write_videos(folder.path());
   VideoList list;
-  list.add(folder);
+  list.add(folder.path());
   const auto one = batches(list, 1, 0, 6);
   CHECK(one == batches(list, 2, 0, 6));
   CHECK(one == batches(list, 4, 0, 6));
@@ -47,13 +56,13 @@ TEST_CASE("batches do not depend on the number of workers, nor on where reading 
 }
 
 TEST_CASE("videos that cannot be used are replaced, named once and counted") {
-  const auto media = VJEPA_MEDIA("toy_shapes");
+  silence_ffmpeg();
   const TemporaryFolder folder;
-  write(folder.path() / "zero.mp4", "");
-  write(folder.path() / "text.mp4", std::string(5000, 'x'));
-  VideoList good;
-  good.add(media);
-  std::filesystem::copy_file(good.path(0), folder.path() / "whole.mp4");
+  write_bytes(folder.path() / "zero.mp4", "");
+  write_bytes(folder.path() / "text.mp4", std::string(5000, 'x'));
+  VideoWriter whole(folder.path() / "whole.mp4", 48, 48);
+  whole.write(Frames(20, 48, 48));
+  whole.finish();
   VideoList list;
   list.add(folder.path());
   std::vector<std::vector<float>> clips[2];
@@ -78,9 +87,10 @@ TEST_CASE("videos that cannot be used are replaced, named once and counted") {
 }
 
 TEST_CASE("a list without a video that can be used is an error") {
+  silence_ffmpeg();
   const TemporaryFolder folder;
-  write(folder.path() / "a.mp4", std::string(5000, 'x'));
-  write(folder.path() / "b.mp4", "");
+  write_bytes(folder.path() / "a.mp4", std::string(5000, 'x'));
+  write_bytes(folder.path() / "b.mp4", "");
   VideoList list;
   list.add(folder.path());
   Loader loader(list, small(2), 0);

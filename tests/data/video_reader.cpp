@@ -78,15 +78,6 @@ void check_reads(const fs::path& path, const std::vector<Index>& shown) {
   }
 }
 
-std::string bytes_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-void write_bytes(const fs::path& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
-
 /// Sets the display matrix of an MP4 file to [a b; c d] (ISO 14496-12, 8.3.2: 16.16 fixed point in the box tkhd).
 std::string with_matrix(std::string bytes, int a, int b, int c, int d) {
   const std::size_t box = bytes.find("tkhd");

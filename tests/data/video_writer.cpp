@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <string>
 
 #include "catch.hpp"
@@ -13,26 +14,21 @@ using namespace vjepa;
 using namespace vjepa::test;
 namespace fs = std::filesystem;
 
-namespace {
-
-std::string bytes_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-}  // namespace
-
 TEST_CASE("the same frames give the same bytes") {
   silence_ffmpeg();
   const TemporaryFolder folder;
   const MotionScene scene(Motion::left, Random({.seed = 1, .purpose = Purpose::synth}));
-  for (const char* name : {"a.mp4", "b.mp4"}) {
-    VideoWriter video(folder.path() / name, 64, 64);
-    video.write(scene.render(20, 64));
+  // 32 pixels and 40 times: where bytes ever differed, it was in small frames and about every third time.
+  const Frames frames = scene.render(20, 32);
+  std::set<std::string> different;
+  for (int i = 0; i < 40; ++i) {
+    VideoWriter video(folder.path() / "a.mp4", 32, 32);
+    video.write(frames);
     video.finish();
+    different.insert(bytes_of(folder.path() / "a.mp4"));
   }
-  CHECK(bytes_of(folder.path() / "a.mp4").size() > 1000);
-  CHECK(bytes_of(folder.path() / "a.mp4") == bytes_of(folder.path() / "b.mp4"));
+  CHECK(different.size() == 1);
+  CHECK(different.begin()->size() > 1000);
 }
 
 TEST_CASE("a video that is not finished leaves what was there") {

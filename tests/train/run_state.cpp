@@ -46,11 +46,6 @@ std::vector<float> clips_of(std::int64_t step) {
   return pixels;
 }
 
-std::string bytes_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 }  // namespace
 
 TEMPLATE_TEST_CASE("a run that is stopped, saved and resumed gives the bytes of one that is not", "", Cpu<float>,

@@ -1,10 +1,12 @@
 #pragma once
 
 extern "C" {
+#include <libavutil/imgutils.h>
 #include <libavutil/opt.h>
 }
 
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -83,19 +85,31 @@ class VideoWriter {
     if (encoder->id == AV_CODEC_ID_H264) {
       av_opt_set(codec_->priv_data, "preset", "veryfast", 0);
       av_opt_set(codec_->priv_data, "crf", "20", 0);
+      av_opt_set(codec_->priv_data, "mbtree", "0",
+                 0);  // x264's vector code of it differs from run to run, below 128 px
     } else {
       codec_->flags |= AV_CODEC_FLAG_QSCALE;
       codec_->global_quality = 3 * FF_QP2LAMBDA;
     }
     check(avcodec_open2(codec_.get(), encoder, nullptr));
-    picture_->format = codec_->pix_fmt;
-    picture_->width = codec_->width;
-    picture_->height = codec_->height;
-    check(av_frame_get_buffer(picture_.get(), 0));
+    allocate(*rgb_, AV_PIX_FMT_RGB24);
+    allocate(*picture_, codec_->pix_fmt);
     scaler_.reset(sws_getContext(codec_->width, codec_->height, AV_PIX_FMT_RGB24, codec_->width, codec_->height,
                                  codec_->pix_fmt, SWS_BILINEAR | SWS_ACCURATE_RND | SWS_BITEXACT, nullptr, nullptr,
                                  nullptr));
     if (scaler_ == nullptr) bad("cannot be written: FFmpeg cannot convert its pixels");
+  }
+
+  /// Gives a picture its pixels, all zero: FFmpeg converts in vectors that read past the end of a row, and what they
+  /// find there must not depend on what the memory held before.
+  void allocate(AVFrame& picture, AVPixelFormat format) const {
+    picture.format = format;
+    picture.width = static_cast<int>(width_);
+    picture.height = static_cast<int>(height_);
+    check(av_frame_get_buffer(&picture, 0));
+    for (const AVBufferRef* plane : picture.buf) {
+      if (plane != nullptr) std::memset(plane->data, 0, plane->size);
+    }
   }
 
   void open_output() {
@@ -116,8 +130,10 @@ class VideoWriter {
   /// Appends one frame, [height, width, 3].
   void write(const std::uint8_t* rgb) {
     check(av_frame_make_writable(picture_.get()));
-    const int stride = static_cast<int>(width_) * 3;
-    sws_scale(scaler_.get(), &rgb, &stride, 0, static_cast<int>(height_), picture_->data, picture_->linesize);
+    const int row = static_cast<int>(width_) * 3;
+    av_image_copy_plane(rgb_->data[0], rgb_->linesize[0], rgb, row, row, static_cast<int>(height_));
+    sws_scale(scaler_.get(), rgb_->data, rgb_->linesize, 0, static_cast<int>(height_), picture_->data,
+              picture_->linesize);
     picture_->pts = next_++;
     encode(picture_.get());
   }
@@ -141,7 +157,8 @@ class VideoWriter {
   Index height_;
   Index width_;
   ffmpeg::Codec codec_;
-  ffmpeg::Picture picture_{av_frame_alloc()};
+  ffmpeg::Picture rgb_{av_frame_alloc()};      // the frame given
+  ffmpeg::Picture picture_{av_frame_alloc()};  // the same in the encoder's colours
   ffmpeg::Packet packet_{av_packet_alloc()};
   ffmpeg::Scaler scaler_;
   ffmpeg::Output output_;

@@ -9,6 +9,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -66,8 +67,7 @@ class SafetensorsFile {
     }
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + sizeof(length),
                                 static_cast<std::size_t>(length));
-    const auto header = nlohmann::json::parse(text, limited_depth, false);
-    if (!header.is_object()) bad("the header is not a JSON object");
+    const nlohmann::json header = parse(text);
     const std::span<const std::byte> data = bytes.subspan(sizeof(length) + static_cast<std::size_t>(length));
     for (const auto& [name, entry] : header.items()) {
       if (name == "__metadata__") {
@@ -77,6 +77,7 @@ class SafetensorsFile {
       }
     }
     check_overlap();
+    for (const StoredTensor& tensor : tensors_) by_name_.emplace(tensor.name, &tensor);
   }
 
   const std::filesystem::path& path() const { return file_.path(); }
@@ -85,10 +86,8 @@ class SafetensorsFile {
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
   const StoredTensor* find(std::string_view name) const {
-    for (const StoredTensor& t : tensors_) {
-      if (t.name == name) return &t;
-    }
-    return nullptr;
+    const auto found = by_name_.find(name);
+    return found == by_name_.end() ? nullptr : found->second;
   }
 
   /// Throws Error when there is no such tensor.
@@ -106,8 +105,19 @@ class SafetensorsFile {
     fail(file_.path().string(), ": not a usable safetensors file: ", parts...);
   }
 
-  /// A header is an object of objects of arrays: whatever nests deeper is not parsed on.
-  static bool limited_depth(int depth, nlohmann::json::parse_event_t, nlohmann::json&) { return depth <= 4; }
+  nlohmann::json parse(std::string_view text) const {
+    std::set<std::string> names;
+    const auto keep = [&](int depth, nlohmann::json::parse_event_t event, const nlohmann::json& value) {
+      // JSON would let the later of two tensors of one name hide the earlier.
+      if (depth == 1 && event == nlohmann::json::parse_event_t::key && !names.insert(value).second) {
+        bad("two tensors are named '", value.get<std::string>(), "'");
+      }
+      return depth <= 4;  // a header is an object of objects of arrays; what nests deeper is dropped
+    };
+    auto header = nlohmann::json::parse(text, keep, false);
+    if (!header.is_object()) bad("the header is not a JSON object");
+    return header;
+  }
 
   void read_metadata(const nlohmann::json& entry) {
     if (!entry.is_object()) bad("__metadata__ is not an object");
@@ -182,6 +192,7 @@ class SafetensorsFile {
 
   MappedFile file_;
   std::vector<StoredTensor> tensors_;
+  std::map<std::string_view, const StoredTensor*> by_name_;
   std::map<std::string, std::string> metadata_;
 };
 
