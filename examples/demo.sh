@@ -28,5 +28,6 @@ if [ -z "$videos" ]; then
   videos=$out/motions/train.csv
   [ -e "$videos" ] || build/bin/vjepa-synth --out "$out/motions" --clips 500 --seed 1
 fi
+quoted=\'${out//\'/\'\'}\'  # as YAML quotes it
 build/bin/vjepa-pretrain --config examples/configs/pretrain/small.yaml --videos "$videos" \
-  --set logging.folder="'$out'" --resume
+  --set logging.folder="$quoted" --resume

@@ -28,7 +28,7 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
 template <class Words>
 std::string nearest_word(std::string_view word, const Words& words) {
   std::string best;
-  std::size_t distance = static_cast<std::size_t>(-1);
+  auto distance = static_cast<std::size_t>(-1);
   for (const std::string& candidate : words) {
     const std::size_t d = edit_distance(word, candidate);
     if (d < distance) {

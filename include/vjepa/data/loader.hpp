@@ -52,7 +52,7 @@ class Loader {
   /// Begins at batch `first`.
   Loader(const VideoList& list, LoaderOptions options, std::int64_t first)
       : list_(&list), options_(std::move(options)), slots_(ahead), next_(first), next_task_(first * samples()) {
-    for (std::size_t i = 0; i < slots_.size(); ++i) reset(slots_[i]);
+    for (auto& slot : slots_) reset(slot);
     const int threads = std::max(1, options_.workers);
     for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
   }

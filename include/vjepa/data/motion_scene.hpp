@@ -126,7 +126,7 @@ class MotionScene {
 
  private:
   void draw(double time, double part, Index size, Random& noise, std::uint8_t* rgb) const {
-    const double side = static_cast<double>(size);
+    const auto side = static_cast<double>(size);
     const double x0 = x_ + time * dx_;
     const double y0 = y_ + time * dy_;
     const double radius = std::exp(log_radius_ + part * growth_);

@@ -11,7 +11,8 @@
 #include "vjepa/data/frames.hpp"
 
 /// Changes of pictures in place, each frame by itself, as the Pillow library computes them: augmentation policies are
-/// tuned on its results. A value may differ by one where a compiler fuses a product into a sum that Pillow rounds twice.
+/// tuned on its results. A value may differ by one where a compiler fuses a product into a sum that Pillow rounds
+/// twice.
 namespace vjepa {
 
 namespace detail {
@@ -130,7 +131,7 @@ inline void adjust_contrast(Frames& frames, double factor) {
     std::uint8_t* const frame = frames.frame(i);
     double sum = 0;
     for (Index at = 0; at < frames.frame_size(); at += 3) sum += detail::luma(frame + at);
-    const int mean = static_cast<int>(sum / static_cast<double>(frames.height * frames.width) + 0.5);
+    const int mean = static_cast<int>(std::lround(sum / static_cast<double>(frames.height * frames.width)));
     for (Index at = 0; at < frames.frame_size(); ++at) frame[at] = detail::blend(mean, frame[at], factor);
   }
 }

@@ -99,7 +99,8 @@ struct PredictorWidths {
     const auto try_one = [&]<Index Width>() {
       if constexpr (Width % heads == 0) {
         if (Width != width) return false;
-        visit.template operator()<Predictor<{.encoder_dim = Encoder::dim, .dim = Width, .heads = heads}>>();
+        constexpr PredictorDims dims{.encoder_dim = Encoder::dim, .dim = Width, .heads = heads};
+        visit.template operator()<Predictor<dims>>();
         return true;
       } else {
         return false;

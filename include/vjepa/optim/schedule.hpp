@@ -28,7 +28,7 @@ struct WarmupCosine {
   std::int64_t total = 0;
 
   double operator()(std::int64_t step) const {
-    const double now = static_cast<double>(step + 1);
+    const auto now = static_cast<double>(step + 1);
     if (step + 1 < warmup) {
       return start + now / static_cast<double>(std::max<std::int64_t>(1, warmup)) * (peak - start);
     }

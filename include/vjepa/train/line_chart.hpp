@@ -35,11 +35,11 @@ class LineChart {
         "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n",
         width, height);
     out += label(width / 2.0, 24, "middle", "font-size=\"16\" ", title_);
-    for (double tick = x.first; tick <= x.last + x.step / 2; tick += x.step) {
+    for (const double tick : x.ticks()) {
       out += line(place_x(x, tick), top, place_x(x, tick), bottom);
       out += label(place_x(x, tick), bottom + 20, "middle", "", number(tick));
     }
-    for (double tick = y.first; tick <= y.last + y.step / 2; tick += y.step) {
+    for (const double tick : y.ticks()) {
       out += line(left, place_y(y, tick), right, place_y(y, tick));
       out += label(left - 8, place_y(y, tick) + 4, "end", "", number(tick));
     }
@@ -71,6 +71,12 @@ class LineChart {
     double first;
     double last;
     double step;
+
+    std::vector<double> ticks() const {
+      std::vector<double> all(static_cast<std::size_t>(std::lround((last - first) / step)) + 1);
+      for (std::size_t i = 0; i < all.size(); ++i) all[i] = first + static_cast<double>(i) * step;
+      return all;
+    }
   };
 
   static constexpr int width = 800;

@@ -118,7 +118,7 @@ class PretrainRun {
     if (error) fail("logging.folder ", files_.folder.string(), ": cannot be made: ", error.message());
     const bool resume = options_.resume || config_.meta.load_checkpoint;
     if (resume && config_.meta.read_checkpoint) {
-      const auto named = files_.folder / *config_.meta.read_checkpoint;
+      auto named = files_.folder / *config_.meta.read_checkpoint;
       if (!std::filesystem::exists(named)) fail(named.string(), ": no such checkpoint (meta.read_checkpoint)");
       return named;
     }

@@ -87,7 +87,8 @@ class Pretrainer {
     const Batch batch(*this, clips, sample_masks(samples, report));
     run_pass(batch);
 
-    const bool past_warmup = static_cast<double>(step_ / ipe_) > config_.optimization.warmup;
+    const Index epoch = step_ / ipe_;
+    const bool past_warmup = static_cast<double>(epoch) > config_.optimization.warmup;
     D::norm(*ctx_, encoder_gradient_.view(), scalar(2));
     D::norm(*ctx_, predictor_gradient_.view(), scalar(3));
     read_scalars(report);
