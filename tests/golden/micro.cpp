@@ -45,7 +45,7 @@ struct Micro {
 
   static std::vector<T> widen(const std::vector<float>& v) { return {v.begin(), v.end()}; }
 
-  void load(const SafetensorsFile& file, const std::string& prefix) {
+  void load(const Checkpoint& file, const std::string& prefix) {
     encoder.upload(ctx, read_params<T>(file, prefix + "encoder.", encoder.layout()));
     target.upload(ctx, read_params<T>(file, prefix + "target_encoder.", target.layout()));
     predictor.upload(ctx, read_params<T>(file, prefix + "predictor.", predictor.layout()));
@@ -54,7 +54,7 @@ struct Micro {
   Vec<T> scalar(Index i) { return scalars.view().slice(i, 1); }
 
   /// Runs the pass on the file's batch, its arena sized by a dry run.
-  void run(const SafetensorsFile& step, typename Pass::Loss loss) {
+  void run(const Checkpoint& step, typename Pass::Loss loss) {
     const StoredTensor& clips = step.at("clips");
     const Index batch = clips.shape[0];
     const auto pixels = clips.as<float>();
@@ -95,7 +95,7 @@ struct Micro {
   double value(Index i) { return static_cast<double>(scalars.download(ctx)[static_cast<std::size_t>(i)]); }
 
   /// The largest relative error of a parameter's gradient.
-  double gradient_error(const SafetensorsFile& step) {
+  double gradient_error(const Checkpoint& step) {
     double worst = 0;
     const auto compare = [&](const ParamLayout& layout, const std::vector<T>& got, const std::string& prefix) {
       for (const ParamInfo& p : layout.params()) {
@@ -111,7 +111,7 @@ struct Micro {
   /// The largest relative error of a parameter. The middle third of every qkv.bias, the bias of the keys, is left
   /// out: softmax does not see it, its gradient is rounding noise, and AdamW scales that noise to full steps.
   template <class M>
-  double weight_error(const Weights<D, M>& weights, const SafetensorsFile& file, const std::string& prefix) {
+  double weight_error(const Weights<D, M>& weights, const Checkpoint& file, const std::string& prefix) {
     double worst = 0;
     const auto got = weights.download(ctx);
     for (const ParamInfo& p : weights.layout().params()) {
@@ -132,7 +132,7 @@ struct Micro {
 
 /// The encoder's output on the tokens that `idx` names, as the file's tensor has it.
 template <class D, class T>
-double feature_error(Micro<D>& micro, const Weights<D, Encoder>& weights, const SafetensorsFile& step,
+double feature_error(Micro<D>& micro, const Weights<D, Encoder>& weights, const Checkpoint& step,
                      const std::vector<std::int32_t>& idx, const std::string& expected) {
   const StoredTensor& clips = step.at("clips");
   const Index batch = clips.shape[0];
@@ -176,14 +176,14 @@ TEMPLATE_TEST_CASE("five official training steps", "", Cpu<float>, Cpu<double>, 
   const Tolerance bound = tolerance<D>();
 
   Micro<D> micro;
-  micro.load(SafetensorsFile(path / "weights.safetensors"), "");
+  micro.load(Checkpoint(path / "weights.safetensors"), "");
   const typename AdamW<D>::Options options{config["betas"][0], config["betas"][1], config["eps"]};
   AdamW<D> encoder_adamw(micro.ctx, micro.encoder.layout(), options);
   AdamW<D> predictor_adamw(micro.ctx, micro.predictor.layout(), options);
   const double coefficient = config["reg_coeff"];
   for (int k = 0; k < 5; ++k) {
     INFO("step " << k);
-    const SafetensorsFile step(path / ("step" + std::to_string(k) + ".safetensors"));
+    const Checkpoint step(path / ("step" + std::to_string(k) + ".safetensors"));
     CHECK(feature_error<D, T>(micro, micro.target, step, every_token(step.at("clips").shape[0], tokens),
                               "target_full") < bound.feature);
     for (const std::string group : {"0", "1"}) {
@@ -218,8 +218,8 @@ TEMPLATE_TEST_CASE("five official training steps", "", Cpu<float>, Cpu<double>, 
 TEMPLATE_TEST_CASE("a loss of exponent 2 without regulariser", "", Cpu<float>, Cpu<double>, (Cpu<float, ProgramGemm>)) {
   const auto path = VJEPA_GOLDEN("micro");
   Micro<TestType> micro;
-  micro.load(SafetensorsFile(path / "jepa-latest.expected.safetensors"), "");
-  const SafetensorsFile step(path / "loss_exp2.safetensors");
+  micro.load(Checkpoint(path / "jepa-latest.expected.safetensors"), "");
+  const Checkpoint step(path / "loss_exp2.safetensors");
   micro.run(step, {.exponent = 2, .reg_coeff = 0});
   CHECK(micro.value(0) == Approx(step.at("loss").template as<double>()[0]).epsilon(1e-5));
   CHECK(micro.gradient_error(step) < 1e-5);

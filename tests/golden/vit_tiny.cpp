@@ -14,8 +14,7 @@ namespace {
 
 /// The features of the file's clips, of the tokens `idx` names, for a model made for clips of 64x64.
 template <class D>
-std::vector<float> features(const SafetensorsFile& weights_file, const StoredTensor& clips,
-                            std::vector<std::int32_t> idx) {
+std::vector<float> features(const Checkpoint& weights_file, const StoredTensor& clips, std::vector<std::int32_t> idx) {
   using Model = ViTTiny<>;
   const ClipSize made_for{.frames = 16, .height = 64, .width = 64};
   const ClipSize size{.frames = clips.shape[2], .height = clips.shape[3], .width = clips.shape[4]};
@@ -45,11 +44,11 @@ TEMPLATE_TEST_CASE_SIG("official vit_tiny gives the official features", "",
                        (Cpu<float, ProgramGemm>, 1), (Cpu<bf16>, 2000), (Cpu<bf16, ProgramGemm>, 2000)) {
   const double tolerance = Permille100 * 1e-5;
   const auto path = VJEPA_GOLDEN("vit_tiny");
-  const SafetensorsFile weights(path / "weights.safetensors");
-  const SafetensorsFile io(path / "io.safetensors");
+  const Checkpoint weights(path / "weights.safetensors");
+  const Checkpoint io(path / "io.safetensors");
   CHECK(relative_error(features<D>(weights, io.at("clips"), {}), io.at("out").as<float>()) < tolerance);
   CHECK(relative_error(features<D>(weights, io.at("clips"), io.at("keep").as<std::int32_t>()),
                        io.at("out_masked").as<float>()) < tolerance);
-  const SafetensorsFile larger(path / "io_interpolated.safetensors");
+  const Checkpoint larger(path / "io_interpolated.safetensors");
   CHECK(relative_error(features<D>(weights, larger.at("clips"), {}), larger.at("out").as<float>()) < tolerance);
 }

@@ -98,6 +98,29 @@ inline float half_to_float(std::uint16_t bits) {
   return std::bit_cast<float>(sign | ((exponent + 112u) << 23) | (fraction << 13));
 }
 
+/// The IEEE binary16 nearest to a float, ties to even; too large becomes infinity.
+inline std::uint16_t float_to_half(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const auto sign = static_cast<std::uint16_t>((bits >> 16) & 0x8000u);
+  const std::uint32_t size = bits & 0x7fffffffu;
+  if (size > 0x7f800000u) return sign | 0x7e00u;   // NaN
+  if (size >= 0x47800000u) return sign | 0x7c00u;  // 65536 and more
+  std::uint32_t kept = 0;
+  std::uint32_t lost = 0;    // what is cut off; 2^31 is half of the last place
+  if (size < 0x38800000u) {  // below 2^-14 halves are multiples of 2^-24
+    const std::uint32_t shift = 126u - (size >> 23);
+    if (shift > 24u) return sign;
+    const std::uint32_t fraction = (size & 0x7fffffu) | 0x800000u;
+    kept = fraction >> shift;
+    lost = fraction << (32u - shift);
+  } else {
+    kept = (size - 0x38000000u) >> 13;
+    lost = size << 19;
+  }
+  if (lost > 0x80000000u || (lost == 0x80000000u && (kept & 1u) != 0)) ++kept;
+  return static_cast<std::uint16_t>(sign | kept);
+}
+
 /// Reads `out.size()` values of type `from` that begin at `bytes`, at any alignment, converting each.
 template <class T>
 void convert_elements(DType from, const std::byte* bytes, std::span<T> out) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -21,35 +20,9 @@
 #include "vjepa/io/atomic_file.hpp"
 #include "vjepa/io/dtype.hpp"
 #include "vjepa/io/mapped_file.hpp"
+#include "vjepa/io/stored_tensor.hpp"
 
 namespace vjepa {
-
-static_assert(std::endian::native == std::endian::little, "vjepa: checkpoint files are little-endian");
-
-/// A tensor as a file holds it: contiguous, row-major, elements at any alignment.
-struct StoredTensor {
-  std::string name;
-  DType dtype = DType::f32;
-  std::vector<Index> shape;
-  std::span<const std::byte> bytes;
-
-  std::size_t size() const { return bytes.size() / size_of(dtype); }
-
-  /// A copy of the elements, converted.
-  template <class T>
-  std::vector<T> as() const {
-    std::vector<T> values(size());
-    convert_elements<T>(dtype, bytes.data(), values);
-    return values;
-  }
-};
-
-/// "[3, 4]"
-inline std::string shape_text(const std::vector<Index>& shape) {
-  std::string out = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) out += (i > 0 ? ", " : "") + std::to_string(shape[i]);
-  return out + "]";
-}
 
 /// A safetensors file: an 8-byte header length, a JSON header, the tensors' bytes
 /// (https://github.com/huggingface/safetensors). Tensors point into the mapped file.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "vjepa/core/error.hpp"
+#include "vjepa/io/checkpoint.hpp"
 #include "vjepa/io/safetensors.hpp"
 #include "vjepa/io/state_dict.hpp"
 
@@ -85,7 +86,7 @@ template <class Trainer>
 RunPosition load_run_state(const std::filesystem::path& path, Trainer& trainer) {
   using T = typename Trainer::T;
   auto& ctx = trainer.context();
-  const SafetensorsFile file(path);
+  const Checkpoint file(path);
   const auto& metadata = file.metadata();
   const auto format = metadata.find("format");
   if (format == metadata.end() || format->second != detail::run_state_format) {
