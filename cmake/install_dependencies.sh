@@ -6,7 +6,7 @@ set -euo pipefail
 packages=(
   g++ cmake ninja-build python3
   libeigen3-dev                                                       # the core
-  libavformat-dev libavcodec-dev libswscale-dev libavutil-dev         # video
+  libavdevice-dev libavformat-dev libavcodec-dev libswscale-dev libavutil-dev  # video
   libboost-program-options-dev libyaml-cpp-dev                        # the programs
   nlohmann-json3-dev zlib1g-dev                                       # checkpoint files
   libdnnl-dev                                                         # faster products; Eigen's serve without it

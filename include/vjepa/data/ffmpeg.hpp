@@ -37,8 +37,9 @@ struct Free {
 };
 
 struct CloseInput {
+  // FFmpeg leaves open what it did not open itself.
   void operator()(AVFormatContext* input) const {
-    AVIOContext* io = input->pb;
+    AVIOContext* io = (input->flags & AVFMT_FLAG_CUSTOM_IO) != 0 ? input->pb : nullptr;
     avformat_close_input(&input);
     avio_closep(&io);
   }
@@ -55,7 +56,7 @@ struct FreeScaler {
   void operator()(SwsContext* scaler) const { sws_freeContext(scaler); }
 };
 
-using Input = std::unique_ptr<AVFormatContext, CloseInput>;  // with an AVIOContext of its own
+using Input = std::unique_ptr<AVFormatContext, CloseInput>;
 using Output = std::unique_ptr<AVFormatContext, CloseOutput>;
 using Codec = std::unique_ptr<AVCodecContext, Free<avcodec_free_context>>;
 using Packet = std::unique_ptr<AVPacket, Free<av_packet_free>>;

@@ -1,0 +1,107 @@
+#pragma once
+
+extern "C" {
+#include <libavutil/display.h>
+}
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <vector>
+
+#include "vjepa/core/error.hpp"
+#include "vjepa/core/view.hpp"
+#include "vjepa/data/ffmpeg.hpp"
+
+namespace vjepa {
+
+/// Turns decoded pictures of one stream into RGB as they are meant to be seen: turned as the file says, in the file's
+/// own colour matrix and range, all in the size of the first. HDR is not tone-mapped; pixels that are not square stay
+/// so.
+class PictureConverter {
+ public:
+  PictureConverter() = default;
+  explicit PictureConverter(const AVStream& stream) { read_orientation(stream); }
+
+  /// As shown; 0 before the first picture.
+  Index height() const { return height_; }
+  Index width() const { return width_; }
+
+  /// The picture as [height, width, 3]. Throws Error when FFmpeg cannot convert pixels of its kind.
+  std::vector<std::uint8_t> operator()(const AVFrame& frame) {
+    if (width_ == 0) {
+      width_ = transposed_ ? frame.height : frame.width;
+      height_ = transposed_ ? frame.width : frame.height;
+    }
+    const int columns = static_cast<int>(transposed_ ? height_ : width_);
+    const int rows = static_cast<int>(transposed_ ? width_ : height_);
+    // Bit-exact and accurate: the same pixels on every processor.
+    constexpr int flags = SWS_BILINEAR | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INT;
+    SwsContext* scaler =
+        sws_getCachedContext(scaler_.release(), frame.width, frame.height, static_cast<AVPixelFormat>(frame.format),
+                             columns, rows, AV_PIX_FMT_RGB24, flags, nullptr, nullptr, nullptr);
+    scaler_.reset(scaler);
+    if (scaler == nullptr) fail("has pixels of a kind that FFmpeg cannot turn into RGB");
+    const int* matrix = sws_getCoefficients(
+        frame.colorspace == AVCOL_SPC_UNSPECIFIED || frame.colorspace == AVCOL_SPC_RGB ? SWS_CS_DEFAULT
+                                                                                       : frame.colorspace);
+    const int* rgb = sws_getCoefficients(SWS_CS_DEFAULT);
+    sws_setColorspaceDetails(scaler, matrix, frame.color_range == AVCOL_RANGE_JPEG, rgb, 1, 0, 1 << 16, 1 << 16);
+    // swscale may write a little past a row: it gets rows of its own.
+    const int row_bytes = (columns * 3 + 63) / 64 * 64;
+    scaled_.resize(static_cast<std::size_t>(row_bytes) * static_cast<std::size_t>(rows) + 64);
+    std::uint8_t* planes[4] = {scaled_.data(), nullptr, nullptr, nullptr};
+    const int strides[4] = {row_bytes, 0, 0, 0};
+    if (sws_scale(scaler, frame.data, frame.linesize, 0, frame.height, planes, strides) != rows) {
+      fail("has a frame that FFmpeg cannot turn into RGB");
+    }
+    return oriented(rows, columns, row_bytes);
+  }
+
+ private:
+  /// The display matrix turns and mirrors by quarters; x' = a x + c y, y' = b x + d y.
+  void read_orientation(const AVStream& stream) {
+    const std::int32_t* m = nullptr;
+#if LIBAVFORMAT_VERSION_MAJOR >= 61
+    const AVCodecParameters* p = stream.codecpar;
+    if (const AVPacketSideData* side =
+            av_packet_side_data_get(p->coded_side_data, p->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX)) {
+      m = reinterpret_cast<const std::int32_t*>(side->data);
+    }
+#else
+    m = reinterpret_cast<const std::int32_t*>(av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, nullptr));
+#endif
+    if (m == nullptr) return;
+    const auto magnitude = [](std::int32_t v) { return std::abs(static_cast<double>(v)); };
+    transposed_ = magnitude(m[1]) > magnitude(m[0]);
+    mirrored_x_ = (transposed_ ? m[3] : m[0]) < 0;
+    mirrored_y_ = (transposed_ ? m[1] : m[4]) < 0;
+  }
+
+  std::vector<std::uint8_t> oriented(int rows, int columns, int row_bytes) const {
+    std::vector<std::uint8_t> out(static_cast<std::size_t>(height_ * width_ * 3));
+    for (Index y = 0; y < height_; ++y) {
+      for (Index x = 0; x < width_; ++x) {
+        const Index shown_x = mirrored_x_ ? width_ - 1 - x : x;
+        const Index shown_y = mirrored_y_ ? height_ - 1 - y : y;
+        const Index from_x = transposed_ ? shown_y : shown_x;
+        const Index from_y = transposed_ ? shown_x : shown_y;
+        const std::uint8_t* from =
+            scaled_.data() + std::min<Index>(from_y, rows - 1) * row_bytes + std::min<Index>(from_x, columns - 1) * 3;
+        std::copy(from, from + 3, out.data() + (y * width_ + x) * 3);
+      }
+    }
+    return out;
+  }
+
+  ffmpeg::Scaler scaler_;
+  bool transposed_ = false;
+  bool mirrored_x_ = false;
+  bool mirrored_y_ = false;
+  Index width_ = 0;
+  Index height_ = 0;
+  std::vector<std::uint8_t> scaled_;
+};
+
+}  // namespace vjepa

@@ -1,0 +1,188 @@
+#pragma once
+
+extern "C" {
+#include <libavdevice/avdevice.h>
+}
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "vjepa/core/error.hpp"
+#include "vjepa/data/ffmpeg.hpp"
+
+namespace vjepa {
+
+/// A video that cannot be read: no file, no video in it, or frames that cannot be decoded. The message begins with its
+/// name.
+class VideoError : public Error {
+  using Error::Error;
+};
+
+/// Where a video comes from that is no file: whatever FFmpeg can open.
+struct StreamAddress {
+  std::string address;                         // "-" (a pipe on standard input), "rtsp://...", "/dev/video0"
+  std::string format;                          // FFmpeg's name of a device or format, such as v4l2; empty: found out
+  std::map<std::string, std::string> options;  // FFmpeg's, such as rtsp_transport=tcp
+  double timeout = 30;                         // seconds without data after which the stream counts as broken
+  std::function<bool()> interrupted = [] { return false; };  // asked while waiting for data
+};
+
+/// An open container and the decoder of its best video stream. All errors are VideoErrors.
+class VideoSource {
+ public:
+  /// The most pixels a frame may have; a larger one is an error, not an allocation.
+  static constexpr std::int64_t max_pixels = std::int64_t{1} << 26;
+
+  /// Nothing is open.
+  VideoSource() = default;
+  VideoSource(VideoSource&&) = default;
+  VideoSource& operator=(VideoSource other) noexcept {
+    std::swap(name_, other.name_);
+    std::swap(wait_, other.wait_);
+    std::swap(format_, other.format_);
+    std::swap(codec_, other.codec_);
+    std::swap(stream_, other.stream_);
+    return *this;
+  }
+
+  /// A file is data: it cannot make FFmpeg open another file or address.
+  static VideoSource open(const std::filesystem::path& path) {
+    VideoSource source(path.string());
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(path, ignored)) source.bad("no such file");
+    if (std::filesystem::file_size(path, ignored) == 0) source.bad("is empty");
+    AVIOContext* io = nullptr;
+    if (const int e = avio_open(&io, ("file:" + path.string()).c_str(), AVIO_FLAG_READ); e < 0) {
+      source.bad("cannot be read: ", ffmpeg::reason(e));
+    }
+    AVFormatContext* format = avformat_alloc_context();
+    format->pb = io;
+    // A playlist inside the file names other files and addresses: no protocol may follow them.
+    source.open_input(format, path.string(), nullptr, {{"protocol_whitelist", "none"}});
+    return source;
+  }
+
+  /// Waits for the stream's first packets. What the stream itself may open is what FFmpeg allows its protocol.
+  static VideoSource open(const StreamAddress& from) {
+    VideoSource source(from.address == "-" ? "standard input" : from.address);
+    avdevice_register_all();
+    const AVInputFormat* demuxer = nullptr;
+    if (!from.format.empty()) {
+      demuxer = av_find_input_format(from.format.c_str());
+      if (demuxer == nullptr) source.bad("FFmpeg knows no input format '", from.format, "'");
+    }
+    std::map<std::string, std::string> options = from.options;
+    if (from.address == "-") options.emplace("protocol_whitelist", "pipe");
+    AVFormatContext* format = avformat_alloc_context();
+    source.wait_ = std::make_unique<Wait>(Wait{from.timeout, from.interrupted, {}});
+    source.wait_->begin();
+    format->interrupt_callback = {&Wait::asked, source.wait_.get()};
+    source.open_input(format, from.address == "-" ? "pipe:0" : from.address, demuxer, options);
+    return source;
+  }
+
+  const std::string& name() const { return name_; }
+  AVStream* stream() const { return format_->streams[stream_]; }
+  AVFormatContext* format() const { return format_.get(); }
+  AVCodecContext* codec() const { return codec_.get(); }
+
+  /// Mean frames a second, 25 where the container says nothing.
+  double fps() const {
+    const AVRational rate = stream()->avg_frame_rate.num > 0 && stream()->avg_frame_rate.den > 0
+                                ? stream()->avg_frame_rate
+                                : stream()->r_frame_rate;
+    return rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 25.0;
+  }
+
+  /// Reads packets until one of the video is there; false at the end.
+  bool next_packet(AVPacket& packet) {
+    for (;;) {
+      av_packet_unref(&packet);
+      if (wait_) wait_->begin();
+      const int e = av_read_frame(format_.get(), &packet);
+      if (e == AVERROR(EAGAIN)) continue;
+      if (wait_ && wait_->timed_out()) bad("sent no data for ", wait_->timeout, " seconds");
+      if (e < 0) return false;
+      if (packet.stream_index == stream_ && packet.size > 0) return true;
+    }
+  }
+
+  template <class... Parts>
+  [[noreturn]] void bad(const Parts&... parts) const {
+    throw VideoError(text(name_, ": ", parts...));
+  }
+
+ private:
+  /// Ends a wait for data that nobody wants any more.
+  struct Wait {
+    using Clock = std::chrono::steady_clock;
+    double timeout;
+    std::function<bool()> interrupted;
+    Clock::time_point since;
+
+    void begin() { since = Clock::now(); }
+    bool timed_out() const { return std::chrono::duration<double>(Clock::now() - since).count() > timeout; }
+    static int asked(void* self) {
+      const auto* wait = static_cast<const Wait*>(self);
+      return wait->interrupted() || wait->timed_out() ? 1 : 0;
+    }
+  };
+
+  explicit VideoSource(std::string name) : name_(std::move(name)) {}
+
+  /// Takes `format` whether it succeeds or not.
+  void open_input(AVFormatContext* format, const std::string& url, const AVInputFormat* demuxer,
+                  const std::map<std::string, std::string>& options) {
+    AVIOContext* io = format->pb;
+    AVDictionary* dictionary = nullptr;
+    for (const auto& [key, value] : options) av_dict_set(&dictionary, key.c_str(), value.c_str(), 0);
+    const int opened = avformat_open_input(&format, url.c_str(), demuxer, &dictionary);
+    const AVDictionaryEntry* left = av_dict_get(dictionary, "", nullptr, AV_DICT_IGNORE_SUFFIX);
+    const std::string unknown = left != nullptr ? left->key : "";
+    av_dict_free(&dictionary);
+    if (opened < 0) {
+      avio_closep(&io);
+      if (wait_ && wait_->timed_out()) bad("did not answer in ", wait_->timeout, " seconds");
+      bad("is no video that FFmpeg knows: ", ffmpeg::reason(opened));
+    }
+    format_.reset(format);
+    if (!unknown.empty() && unknown != "protocol_whitelist") bad("FFmpeg has no option '", unknown, "' for it");
+    if (const int e = avformat_find_stream_info(format, nullptr); e < 0) {
+      bad("has no readable streams: ", ffmpeg::reason(e));
+    }
+    open_decoder();
+  }
+
+  void open_decoder() {
+    const AVCodec* decoder = nullptr;
+    stream_ = av_find_best_stream(format_.get(), AVMEDIA_TYPE_VIDEO, -1, -1, &decoder, 0);
+    if (stream_ == AVERROR_DECODER_NOT_FOUND) bad("holds video that this FFmpeg has no decoder for");
+    if (stream_ < 0 || (stream()->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0) bad("holds no video");
+    for (unsigned i = 0; i < format_->nb_streams; ++i) {
+      if (static_cast<int>(i) != stream_) format_->streams[i]->discard = AVDISCARD_ALL;
+    }
+    codec_.reset(avcodec_alloc_context3(decoder));
+    avcodec_parameters_to_context(codec_.get(), stream()->codecpar);
+    codec_->thread_count = 1;  // videos are read in parallel, not frames
+    codec_->max_pixels = max_pixels;
+    codec_->pkt_timebase = stream()->time_base;
+    if (const int e = avcodec_open2(codec_.get(), decoder, nullptr); e < 0) {
+      bad("cannot be decoded: ", ffmpeg::reason(e));
+    }
+  }
+
+  std::string name_;
+  std::unique_ptr<Wait> wait_;  // outlives the input, which asks it
+  ffmpeg::Input format_;
+  ffmpeg::Codec codec_;
+  int stream_ = -1;
+};
+
+}  // namespace vjepa
