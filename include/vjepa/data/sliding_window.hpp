@@ -1,0 +1,99 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "vjepa/core/error.hpp"
+#include "vjepa/core/view.hpp"
+#include "vjepa/data/eval_transform.hpp"
+#include "vjepa/data/frame_stream.hpp"
+
+namespace vjepa {
+
+/// A clip as an encoder takes it, and where in its video it lies.
+struct TimedClip {
+  std::vector<float> pixels;  // [3, frames, size, size], normalised
+  Index first = 0;            // number of its first frame, and of its last
+  Index last = 0;
+  double seconds = 0;  // when its first frame is shown
+};
+
+/// Cuts a sequence of frames into clips that may overlap: clip k is made of the frames k `every` + i `stride`,
+/// i < `window`. Only the frames that a clip still to come needs are held, cropped and normalised.
+class SlidingWindow {
+ public:
+  /// Throws Error unless all three are positive.
+  SlidingWindow(Index window, Index stride, Index every, Index size)
+      : window_(window), stride_(stride), every_(every), transform_{.size = size, .views = 1} {
+    if (window < 1 || stride < 1 || every < 1) {
+      fail("a sliding window of ", window, " frames, ", stride, " apart, every ", every,
+           " frames: all must be above 0");
+    }
+  }
+
+  /// Takes the next frame and returns the clip that it completes, if any.
+  std::optional<TimedClip> push(const FrameStream::Frame& frame) {
+    if (needed(count_)) {
+      held_.push_back({count_, frame.seconds, std::vector<float>(static_cast<std::size_t>(3 * plane()))});
+      transform_(frame.picture, held_.back().pixels.data());
+    }
+    ++count_;
+    if (count_ <= next_ + (window_ - 1) * stride_) return std::nullopt;
+    return take();
+  }
+
+  /// At the end of a video that was too short for one clip: the clip that repeats its last frame. Nothing otherwise.
+  std::optional<TimedClip> finish() {
+    if (next_ > 0 || held_.empty()) return std::nullopt;
+    return take();
+  }
+
+ private:
+  struct Held {
+    Index number;
+    double seconds;
+    std::vector<float> pixels;  // [3, size, size]
+  };
+
+  Index plane() const { return transform_.size * transform_.size; }
+
+  /// Whether some clip not yet taken has this frame.
+  bool needed(Index frame) const {
+    const Index span = (window_ - 1) * stride_;
+    for (Index start = next_; start <= frame; start += every_) {
+      if (frame - start <= span && (frame - start) % stride_ == 0) return true;
+    }
+    return false;
+  }
+
+  /// The clip that begins at the frame `next_`, the last frame held in place of those that never came.
+  TimedClip take() {
+    TimedClip clip{.pixels = std::vector<float>(static_cast<std::size_t>(3 * window_ * plane())), .first = next_};
+    auto held = held_.begin();
+    for (Index t = 0; t < window_; ++t) {
+      while (held->number < next_ + t * stride_ && std::next(held) != held_.end()) ++held;
+      if (t == 0) clip.seconds = held->seconds;
+      clip.last = held->number;
+      for (Index c = 0; c < 3; ++c) {
+        std::copy_n(held->pixels.data() + c * plane(), plane(), clip.pixels.data() + (c * window_ + t) * plane());
+      }
+    }
+    next_ += every_;
+    std::erase_if(held_, [&](const Held& h) { return h.number < next_ || !needed(h.number); });
+    return clip;
+  }
+
+  Index window_;
+  Index stride_;
+  Index every_;
+  EvalTransform transform_;
+  Index count_ = 0;  // frames taken
+  Index next_ = 0;   // first frame of the next clip
+  std::deque<Held> held_;
+};
+
+}  // namespace vjepa
