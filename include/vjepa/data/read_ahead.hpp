@@ -15,8 +15,8 @@
 
 namespace vjepa {
 
-/// Reads several sources at once, each into a short queue of its own, so that whoever takes their items source by
-/// source, in order, seldom waits and memory stays bounded: at most `threads` * `capacity` items are held.
+/// Reads several sources at once, each into a queue of its own, so that whoever takes their items source by source, in
+/// order, seldom waits and memory stays bounded.
 template <class Item>
 class ReadAhead {
  public:
@@ -25,9 +25,10 @@ class ReadAhead {
   /// Reads source i. What it throws, `next` throws to whoever takes that source's items.
   using Read = std::function<void(Index source, const Emit& emit)>;
 
-  /// What happens when a queue is full: reading waits, or the oldest item is dropped, for sources that do not wait.
+  /// What happens when there is no room: reading waits, or the oldest item is dropped, for sources that do not wait.
   enum class Full { wait, drop_oldest };
 
+  /// `capacity`: the most items held at once, at least 1.
   ReadAhead(Index sources, int threads, std::size_t capacity, Full full, Read read)
       : queues_(static_cast<std::size_t>(sources)), capacity_(capacity), full_(full), read_(std::move(read)) {
     for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
@@ -42,6 +43,8 @@ class ReadAhead {
   std::optional<Item> next(Index source) {
     std::unique_lock lock(mutex_);
     Queue& queue = queues_[static_cast<std::size_t>(source)];
+    wanted_ = &queue;
+    changed_.notify_all();
     changed_.wait(lock, [&] { return !queue.items.empty() || queue.ended || stopping_; });
     if (queue.items.empty()) {
       if (queue.error) std::rethrow_exception(std::exchange(queue.error, nullptr));
@@ -49,6 +52,7 @@ class ReadAhead {
     }
     Item item = std::move(queue.items.front());
     queue.items.pop_front();
+    --held_;
     lock.unlock();
     changed_.notify_all();
     return item;
@@ -100,13 +104,16 @@ class ReadAhead {
   bool emit(Queue& queue, Item item) {
     {
       std::unique_lock lock(mutex_);
-      if (full_ == Full::drop_oldest && queue.items.size() >= capacity_) {
+      if (full_ == Full::drop_oldest && held_ >= capacity_ && !queue.items.empty()) {
         queue.items.pop_front();
+        --held_;
         ++dropped_;
       }
-      changed_.wait(lock, [&] { return stopping_ || queue.items.size() < capacity_; });
+      // The source that is waited for has room for one item even when those after it took all.
+      changed_.wait(lock, [&] { return stopping_ || held_ < capacity_ || (&queue == wanted_ && queue.items.empty()); });
       if (stopping_) return false;
       queue.items.push_back(std::move(item));
+      ++held_;
     }
     changed_.notify_all();
     return true;
@@ -119,6 +126,8 @@ class ReadAhead {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   Index next_source_ = 0;
+  const Queue* wanted_ = nullptr;  // of the source that `next` was last asked for
+  std::size_t held_ = 0;           // items in all queues
   Index dropped_ = 0;
   bool stopping_ = false;
   std::vector<std::thread> threads_;

@@ -27,10 +27,10 @@ class VideoError : public Error {
 
 /// Where a video comes from that is no file: whatever FFmpeg can open.
 struct StreamAddress {
-  std::string address;                         // "-" (a pipe on standard input), "rtsp://...", "/dev/video0"
-  std::string format;                          // FFmpeg's name of a device or format, such as v4l2; empty: found out
-  std::map<std::string, std::string> options;  // FFmpeg's, such as rtsp_transport=tcp
-  double timeout = 30;                         // seconds without data after which the stream counts as broken
+  std::string address;      // "-" (a pipe on standard input), "rtsp://...", "/dev/video0"
+  std::string format = {};  // FFmpeg's name of a device or format, such as v4l2; empty: found out
+  std::map<std::string, std::string> options = {};  // FFmpeg's, such as rtsp_transport=tcp
+  double timeout = 30;                              // seconds without data after which the stream counts as broken
   std::function<bool()> interrupted = [] { return false; };  // asked while waiting for data
 };
 

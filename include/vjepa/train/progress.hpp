@@ -34,7 +34,8 @@ class Progress {
       if (!finished && drawn_ && now - last_drawn_ < std::chrono::milliseconds(100)) return;
       last_drawn_ = now;
       draw(done, note, now);
-    } else if (finished || done % every_ == 0 || done == first_ + 1) {
+    } else if (done != last_line_ && (finished || done % every_ == 0 || done == first_ + 1)) {
+      last_line_ = done;
       std::fprintf(stderr, "%s %lld/%lld  %s\n", what_.c_str(), static_cast<long long>(done),
                    static_cast<long long>(total_), note.c_str());
     }
@@ -78,7 +79,8 @@ class Progress {
   std::int64_t every_;
   bool terminal_;
   bool drawn_ = false;
-  std::int64_t first_ = -1;  // steps done before the first call
+  std::int64_t first_ = -1;      // steps done before the first call
+  std::int64_t last_line_ = -1;  // steps done at the last plain line
   Time begin_;
   Time last_drawn_;
 };

@@ -1,0 +1,8 @@
+#include "extract_run.hpp"
+#include "program_gemm.hpp"
+#include "vjepa/cpu/cpu.hpp"
+
+int extract_cpu_float32(const ExtractOptions& options) {
+  vjepa::cpu::Context ctx(options.threads);
+  return extract<vjepa::Cpu<float, ProgramGemm>>(ctx, options);
+}

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "vjepa/core/view.hpp"
+#include "vjepa/infer/encoder_positions.hpp"
+
+/// What the command line asks for.
+struct ExtractOptions {
+  std::string checkpoint;
+  std::string checkpoint_key;
+  std::string model;
+  vjepa::Index patch = 16;
+  vjepa::Index tubelet = 2;
+  bool partial = false;
+  vjepa::PositionSource positions = vjepa::PositionSource::computed;
+  std::vector<vjepa::Index> layers;
+  bool mean = true;  // over tokens, else every token
+
+  vjepa::Index size = 224;
+  vjepa::Index window = 16;
+  vjepa::Index stride = 4;
+  vjepa::Index segments = 1;
+  vjepa::Index every = 0;  // 0: `segments` clips, spread evenly
+  vjepa::Index limit = 0;  // clips of an input; 0: all
+
+  std::string input_format;
+  std::map<std::string, std::string> input_options;
+  double timeout = 30;
+  bool keep_up = false;
+
+  std::vector<std::string> inputs;
+  std::string out;
+  vjepa::Index batch = 8;
+  int workers = 2;
+  int threads = 0;
+  std::function<bool()> interrupted;
+};
+
+// A file for each device, so that they compile side by side. Each returns the exit status.
+int extract_cpu_float32(const ExtractOptions& options);
+int extract_cpu_bfloat16(const ExtractOptions& options);

@@ -1,0 +1,277 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "extract.hpp"
+#include "feature_sink.hpp"
+#include "inputs.hpp"
+#include "vjepa/core/error.hpp"
+#include "vjepa/core/random.hpp"
+#include "vjepa/core/view.hpp"
+#include "vjepa/data/clip_sampler.hpp"
+#include "vjepa/data/eval_transform.hpp"
+#include "vjepa/data/frame_stream.hpp"
+#include "vjepa/data/read_ahead.hpp"
+#include "vjepa/data/sliding_window.hpp"
+#include "vjepa/data/video_reader.hpp"
+#include "vjepa/data/video_source.hpp"
+#include "vjepa/infer/feature_extractor.hpp"
+#include "vjepa/infer/pooling.hpp"
+#include "vjepa/io/atomic_file.hpp"
+#include "vjepa/io/checkpoint.hpp"
+#include "vjepa/model/models.hpp"
+#include "vjepa/train/progress.hpp"
+
+using ClipAhead = vjepa::ReadAhead<vjepa::TimedClip>;
+
+/// Every clip of an input: `segments` of them spread evenly, or one every `every` frames.
+inline void read_clips(const ExtractOptions& o, const Input& input, const ClipAhead::Emit& emit) {
+  using namespace vjepa;
+  if (input.stream || o.every > 0) {
+    VideoSource source = input.stream ? VideoSource::open(StreamAddress{.address = input.name,
+                                                                        .format = o.input_format,
+                                                                        .options = o.input_options,
+                                                                        .timeout = o.timeout,
+                                                                        .interrupted = o.interrupted})
+                                      : VideoSource::open(std::filesystem::path(input.name));
+    FrameStream frames(std::move(source));
+    SlidingWindow window(o.window, o.stride, o.every > 0 ? o.every : o.window * o.stride, o.size);
+    Index clips = 0;
+    while (const auto frame = frames.next()) {
+      auto clip = window.push(*frame);
+      if (clip && (!emit(std::move(*clip)) || ++clips == o.limit)) return;
+    }
+    if (auto clip = window.finish()) {
+      emit(std::move(*clip));
+    } else if (clips == 0) {
+      fail(input.name, ": holds no frame that can be decoded");
+    }
+    return;
+  }
+  VideoReader video(input.name);
+  const ClipSampler sampler{.frames_per_clip = o.window,
+                            .frame_step = o.stride,
+                            .duration = {},
+                            .num_clips = o.segments,
+                            .random_clip = false,
+                            .allow_overlap = true};
+  const Index count = video.frame_count();
+  std::vector<std::vector<Index>> clips;
+  if (count == 1) {  // an image, which is repeated
+    clips.emplace_back(static_cast<std::size_t>(o.window), 0);
+  } else {
+    Random none({});
+    clips = sampler(count, video.fps(), none);
+  }
+  for (const std::vector<Index>& numbers : clips) {
+    TimedClip clip{.pixels = std::vector<float>(static_cast<std::size_t>(3 * o.window * o.size * o.size)),
+                   .first = numbers.front(),
+                   .last = numbers.back(),
+                   .seconds = static_cast<double>(numbers.front()) / video.fps()};
+    EvalTransform{.size = o.size, .views = 1}(video.read(numbers), clip.pixels.data());
+    if (!emit(std::move(clip))) return;
+  }
+}
+
+/// What was extracted, and how: the JSON file beside the features.
+class Manifest {
+ public:
+  Manifest(const ExtractOptions& o, const std::vector<vjepa::Index>& row, const std::string& device) {
+    json_ = {{"checkpoint", o.checkpoint},
+             {"checkpoint_key", o.checkpoint_key},
+             {"model", o.model},
+             {"device", device},
+             {"size", o.size},
+             {"window", o.window},
+             {"stride", o.stride},
+             {"row_shape", row},
+             {"rows", nlohmann::ordered_json::array()},
+             {"failed", nlohmann::ordered_json::array()}};
+    if (!o.layers.empty()) json_["layers"] = o.layers;
+  }
+
+  void add(const std::string& name, const vjepa::TimedClip& clip) {
+    json_["rows"].push_back(
+        {{"input", name}, {"first_frame", clip.first}, {"last_frame", clip.last}, {"seconds", clip.seconds}});
+  }
+  void failed(const std::string& name, const std::string& reason) {
+    json_["failed"].push_back({{"input", name}, {"reason", reason}});
+  }
+  std::size_t rows() const { return json_["rows"].size(); }
+  std::size_t failures() const { return json_["failed"].size(); }
+
+  void write(const std::filesystem::path& path) const {
+    vjepa::write_file(path, json_.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  }
+
+ private:
+  nlohmann::ordered_json json_;
+};
+
+/// Runs one encoder over every clip of every input.
+template <vjepa::Device D, class Encoder>
+class ExtractRun {
+ public:
+  ExtractRun(vjepa::Context<D>& ctx, const ExtractOptions& options)
+      : ctx_(&ctx),
+        options_(options),
+        inputs_(listed_inputs(options.inputs, !options.input_format.empty())),
+        checkpoint_(options.checkpoint),
+        encoder_(ctx, checkpoint_,
+                 {.clip = {.frames = options.window, .height = options.size, .width = options.size},
+                  .network = options.checkpoint_key,
+                  .partial = options.partial,
+                  .positions = options.positions,
+                  .layers = options.layers}),
+        manifest_(options, row_shape(), D::describe(ctx)) {
+    std::vector<std::string> names;
+    for (const Input& input : inputs_) names.push_back(input.name);
+    sink_ = make_sink(options.out, row_shape(), names);
+  }
+
+  /// The exit status: 1 when some input could not be read, 130 when interrupted.
+  int run() {
+    using namespace vjepa;
+    if (!encoder_.diff().empty()) {
+      std::fprintf(stderr, "warning: %s: these keep their initial values, or are not used:%s\n",
+                   options_.checkpoint.c_str(), encoder_.diff().text().c_str());
+    }
+    std::fprintf(stderr, "%s, %lld tokens a clip, on %s\n", options_.model.c_str(),
+                 static_cast<long long>(encoder_.grid().size()), D::describe(*ctx_).c_str());
+    const auto full = options_.keep_up ? ClipAhead::Full::drop_oldest : ClipAhead::Full::wait;
+    const auto capacity = static_cast<std::size_t>(std::max<Index>(2, options_.batch));
+    ClipAhead clips(static_cast<Index>(inputs_.size()), options_.workers, capacity, full,
+                    [&](Index i, const ClipAhead::Emit& emit) {
+                      read_clips(options_, inputs_[static_cast<std::size_t>(i)], emit);
+                    });
+    const auto total = static_cast<std::int64_t>(inputs_.size());
+    Progress progress("extract", total, std::max<std::int64_t>(1, total / 20));
+    bool stopped = false;
+    for (Index i = 0; i < total && !stopped; ++i) {
+      stopped = !read_input(clips, i, progress);
+      progress.show(i + 1, note());
+    }
+    clips.stop();
+    flush();
+    finish(progress, clips.dropped());
+    return stopped ? 130 : manifest_.failures() > 0 ? 1 : 0;
+  }
+
+ private:
+  std::vector<vjepa::Index> row_shape() const {
+    std::vector<vjepa::Index> shape;
+    if (encoder_.layers() > 1) shape.push_back(encoder_.layers());
+    if (!options_.mean) shape.push_back(encoder_.grid().size());
+    shape.push_back(Encoder::dim);
+    return shape;
+  }
+
+  /// False when interrupted.
+  bool read_input(ClipAhead& clips, vjepa::Index i, vjepa::Progress& progress) {
+    const Input& input = inputs_[static_cast<std::size_t>(i)];
+    while (!options_.interrupted()) {
+      std::optional<vjepa::TimedClip> clip;
+      try {
+        clip = clips.next(i);
+      } catch (const vjepa::Error& e) {
+        report(input, e.what(), progress);
+      }
+      if (!clip) break;
+      pending_.emplace_back(&input, std::move(*clip));
+      // A live stream's features are wanted when they are there, not when a batch is full.
+      if (options_.keep_up || static_cast<vjepa::Index>(pending_.size()) >= options_.batch) {
+        flush();
+        progress.show(i, note());
+      }
+    }
+    return !options_.interrupted();
+  }
+
+  void report(const Input& input, const std::string& reason, vjepa::Progress& progress) {
+    if (options_.interrupted()) return;
+    progress.clear();
+    std::fprintf(stderr, "failed: %s\n", reason.c_str());
+    manifest_.failed(input.name, reason);
+  }
+
+  void flush() {
+    using namespace vjepa;
+    if (pending_.empty()) return;
+    std::vector<float> pixels;
+    for (const auto& [input, clip] : pending_) pixels.insert(pixels.end(), clip.pixels.begin(), clip.pixels.end());
+    std::vector<std::vector<float>> layers;
+    for (const auto& tokens : encoder_(pixels)) {
+      layers.push_back(options_.mean ? mean_tokens<D>(*ctx_, tokens) : all_tokens<D>(*ctx_, tokens));
+    }
+    const std::size_t part = layers.front().size() / pending_.size();
+    std::vector<float> row;
+    for (std::size_t b = 0; b < pending_.size(); ++b) {
+      row.clear();
+      for (const std::vector<float>& layer : layers) {
+        const auto begin = layer.begin() + static_cast<std::ptrdiff_t>(b * part);
+        row.insert(row.end(), begin, begin + static_cast<std::ptrdiff_t>(part));
+      }
+      const auto& [input, clip] = pending_[b];
+      sink_->add(input->name, clip, row);
+      manifest_.add(input->name, clip);
+    }
+    pending_.clear();
+  }
+
+  std::string note() const {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+    char text[64];
+    std::snprintf(text, sizeof(text), "%zu clips, %.2f a second", manifest_.rows(),
+                  static_cast<double>(manifest_.rows()) / seconds);
+    return text;
+  }
+
+  void finish(vjepa::Progress& progress, vjepa::Index dropped) {
+    namespace fs = std::filesystem;
+    progress.clear();
+    if (manifest_.rows() == 0) {
+      vjepa::fail("no features: none of the ", inputs_.size(), " inputs gave a clip; nothing was written");
+    }
+    sink_->commit();
+    if (options_.out != "-") {
+      const fs::path out(options_.out);
+      const fs::path manifest = fs::is_directory(out) ? out / "manifest.json" : fs::path(options_.out + ".json");
+      manifest_.write(manifest);
+      std::fprintf(stderr, "%s: %zu clips, listed in %s\n", out.c_str(), manifest_.rows(), manifest.c_str());
+    }
+    if (dropped > 0) std::fprintf(stderr, "%td clips were dropped to keep up\n", dropped);
+    if (manifest_.failures() > 0) {
+      std::fprintf(stderr, "%zu of %zu inputs failed\n", manifest_.failures(), inputs_.size());
+    }
+  }
+
+  vjepa::Context<D>* ctx_;
+  ExtractOptions options_;
+  std::vector<Input> inputs_;
+  vjepa::Checkpoint checkpoint_;
+  vjepa::FeatureExtractor<D, Encoder> encoder_;
+  Manifest manifest_;
+  std::unique_ptr<FeatureSink> sink_;
+  std::vector<std::pair<const Input*, vjepa::TimedClip>> pending_;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+/// Selects the encoder by its name and runs it on device D.
+template <vjepa::Device D>
+int extract(vjepa::Context<D>& ctx, const ExtractOptions& options) {
+  int status = 0;
+  vjepa::NamedModels::with(options.model, options.patch, options.tubelet,
+                           [&]<class Encoder>() { status = ExtractRun<D, Encoder>(ctx, options).run(); });
+  return status;
+}

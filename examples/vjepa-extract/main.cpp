@@ -1,0 +1,195 @@
+// vjepa-extract: features of videos, images and live streams by a frozen encoder.
+#include <boost/program_options.hpp>
+#include <charconv>
+#include <csignal>
+#include <cstddef>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "extract.hpp"
+#include "vjepa/core/error.hpp"
+#include "vjepa/data/ffmpeg.hpp"
+
+namespace {
+
+namespace po = boost::program_options;
+using vjepa::fail;
+using vjepa::Index;
+
+volatile std::sig_atomic_t stop_asked = 0;
+
+constexpr const char* examples = R"(
+INPUT is a video, an image, a folder of them, a CSV list (path label), - for a video on standard input, or an address
+that FFmpeg can open (rtsp://..., http://...). Beside the features stands a JSON file that says which frames of which
+input each row is made of, and what failed; one bad file does not stop the others.
+
+  --out F.npy           one array [clips, dim]
+  --out F.safetensors   an array for each input, under its name
+  --out DIR             a file for each input
+  --out -               a line of JSON for each clip, as soon as it is there
+
+Examples:
+  vjepa-extract --checkpoint vitl16.pth.tar --model vit_large videos/ --out features.npy
+  vjepa-extract --checkpoint vitl16.pth.tar --model vit_large a.mp4 b.jpg --pool tokens --out features.safetensors
+  vjepa-extract --checkpoint vitl16.pth.tar --model vit_large --layers 5,11,17,23 list.csv --out features.npy
+  vjepa-extract --checkpoint run/jepa-latest.safetensors --model vit_tiny --size 112 --every 8 long.mp4 --out windows.npy
+  ffmpeg -i in.mov -f matroska - | vjepa-extract --checkpoint vitl16.pth.tar --model vit_large - --out features.npy
+  vjepa-extract --checkpoint vitl16.pth.tar --model vit_large rtsp://camera/stream --every 8 --keep-up --out -
+  vjepa-extract --checkpoint vitl16.pth.tar --model vit_large --input-format v4l2 /dev/video0 --keep-up --out -
+)";
+
+po::options_description options() {
+  po::options_description all(
+      "vjepa-extract --checkpoint C --model M INPUT... --out OUT: features of videos and images");
+  auto add = all.add_options();
+  const auto text = [](const char* otherwise) { return po::value<std::string>()->default_value(otherwise); };
+  const auto number = [](Index otherwise) { return po::value<Index>()->default_value(otherwise); };
+  add("checkpoint", po::value<std::string>()->value_name("FILE"), "weights: PyTorch (.pth.tar, .pt) or safetensors");
+  add("model", po::value<std::string>()->value_name("NAME"), "vit_tiny, vit_small, vit_base, vit_large, vit_huge, ...");
+  add("out", po::value<std::string>()->value_name("OUT"), "F.npy, F.safetensors, a folder, or -");
+  add("pool", text("mean"), "mean over the tokens of a clip, or tokens: every one");
+  add("layers", text("")->value_name("N,N,..."),
+      "blocks whose normed outputs are wanted, counted from 0; else the last");
+  add("size", number(224), "pixels, square: the short side is resized and the middle cut out");
+  add("window", number(16), "frames of a clip; an image is repeated");
+  add("stride", number(4), "frames from one of a clip to the next");
+  add("segments", number(1), "clips of a video, spread evenly");
+  add("every", number(0),
+      "frames from the beginning of one clip to the next, over the whole video; replaces --segments");
+  add("limit", number(0), "clips of a stream after which it ends; 0: none");
+  add("batch", number(8), "clips that run at once");
+  add("checkpoint-key", text("target_encoder"), "which encoder of the checkpoint");
+  add("partial", po::bool_switch(), "run even if tensors are missing, of other shapes, or unexpected");
+  add("positions", text("computed"), "for clips of another size than trained: computed, or interpolated");
+  add("patch", number(16), "pixels of a patch");
+  add("tubelet", number(2), "frames of a tubelet");
+  add("dtype", text("float32"), "float32 or bfloat16");
+  add("device", text("cpu"), "cpu");
+  add("threads", po::value<int>()->default_value(0), "threads of computation; 0: every core");
+  add("workers", po::value<int>()->default_value(2), "threads that read videos");
+  add("input-format", text("")->value_name("FORMAT"),
+      "FFmpeg's name of a device or format: every INPUT is such a stream");
+  add("input-option", po::value<std::vector<std::string>>()->composing()->value_name("KEY=VALUE"),
+      "an option of FFmpeg's for streams, such as rtsp_transport=tcp; may be repeated");
+  add("timeout", po::value<double>()->default_value(30), "seconds without data after which a stream has failed");
+  add("keep-up", po::bool_switch(), "of a live stream, drop clips rather than fall behind");
+  add("help", "show this");
+  return all;
+}
+
+std::vector<Index> numbers(const std::string& list) {
+  std::vector<Index> all;
+  for (std::size_t begin = 0; begin < list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    Index n = 0;
+    const auto [rest, error] = std::from_chars(list.data() + begin, list.data() + end, n);
+    if (error != std::errc{} || rest != list.data() + end)
+      fail("--layers ", list, ": wants numbers, such as 5,11,17,23");
+    all.push_back(n);
+    begin = end + 1;
+  }
+  return all;
+}
+
+template <class T>
+T in_range(const po::variables_map& given, const char* name, T least, T most) {
+  const T value = given[name].as<T>();
+  if (!(value >= least && value <= most)) fail("--", name, " ", value, ": choose ", least, " to ", most);
+  return value;
+}
+
+/// One of two words: whether it is the first.
+bool is_first(const po::variables_map& given, const char* name, std::string_view first, std::string_view second) {
+  const auto word = given[name].as<std::string>();
+  if (word != first && word != second) fail("--", name, " ", word, ": choose ", first, " or ", second);
+  return word == first;
+}
+
+ExtractOptions parsed(const po::variables_map& given) {
+  for (const char* name : {"checkpoint", "model", "out", "input"}) {
+    if (given.count(name) == 0) {
+      fail(name == std::string_view("input") ? "INPUT" : std::string("--") + name,
+           " is missing; --help shows examples");
+    }
+  }
+  constexpr Index many = 1'000'000;
+  ExtractOptions o;
+  o.checkpoint = given["checkpoint"].as<std::string>();
+  o.checkpoint_key = given["checkpoint-key"].as<std::string>();
+  o.model = given["model"].as<std::string>();
+  o.patch = given["patch"].as<Index>();
+  o.tubelet = given["tubelet"].as<Index>();
+  o.partial = given["partial"].as<bool>();
+  o.positions = is_first(given, "positions", "computed", "interpolated") ? vjepa::PositionSource::computed
+                                                                         : vjepa::PositionSource::interpolated;
+  o.layers = numbers(given["layers"].as<std::string>());
+  o.mean = is_first(given, "pool", "mean", "tokens");
+  o.size = in_range<Index>(given, "size", 1, 4096);
+  o.window = in_range<Index>(given, "window", 1, 4096);
+  o.stride = in_range<Index>(given, "stride", 1, many);
+  o.segments = in_range<Index>(given, "segments", 1, many);
+  o.every = in_range<Index>(given, "every", 0, many);
+  o.limit = in_range<Index>(given, "limit", 0, many);
+  o.batch = in_range<Index>(given, "batch", 1, 4096);
+  o.workers = in_range<int>(given, "workers", 1, 256);
+  o.threads = in_range<int>(given, "threads", 0, 1024);
+  o.timeout = in_range<double>(given, "timeout", 0, 1e6);
+  o.keep_up = given["keep-up"].as<bool>();
+  o.input_format = given["input-format"].as<std::string>();
+  o.inputs = given["input"].as<std::vector<std::string>>();
+  o.out = given["out"].as<std::string>();
+  if (given.count("input-option") != 0) {
+    for (const std::string& option : given["input-option"].as<std::vector<std::string>>()) {
+      const std::size_t equals = option.find('=');
+      if (equals == std::string::npos) fail("--input-option ", option, ": wants KEY=VALUE");
+      o.input_options[option.substr(0, equals)] = option.substr(equals + 1);
+    }
+  }
+  o.interrupted = [] { return stop_asked != 0; };
+  return o;
+}
+
+int run(int argc, char** argv) {
+  const po::options_description all = options();
+  po::options_description hidden;
+  hidden.add_options()("input", po::value<std::vector<std::string>>());
+  po::positional_options_description positions;
+  positions.add("input", -1);
+  po::options_description every;
+  every.add(all).add(hidden);
+  po::variables_map given;
+  po::store(po::command_line_parser(argc, argv).options(every).positional(positions).run(), given);
+  if (given.count("help") != 0) {
+    std::cout << all << examples;
+    return 0;
+  }
+  if (const auto device = given["device"].as<std::string>(); device != "cpu") {
+    fail("--device ", device, ": this build has cpu alone");
+  }
+  const ExtractOptions o = parsed(given);
+  const bool full = is_first(given, "dtype", "float32", "bfloat16");
+  // The first signal ends reading, and what is there is written; a second ends the program at once.
+  struct sigaction action {};
+  action.sa_handler = [](int) { stop_asked = 1; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return full ? extract_cpu_float32(o) : extract_cpu_bfloat16(o);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  vjepa::silence_ffmpeg();
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& e) {
+    std::cerr << "vjepa-extract: " << e.what() << "\n";
+    return 1;
+  }
+}

@@ -1,0 +1,72 @@
+#include "vjepa/data/sliding_window.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "catch.hpp"
+#include "vjepa/data/crop.hpp"
+
+using namespace vjepa;
+
+namespace {
+
+/// A frame whose every pixel is its number.
+FrameStream::Frame numbered(Index number) {
+  FrameStream::Frame frame;
+  frame.picture = Frames(1, 8, 8);
+  for (auto& pixel : frame.picture.pixels) pixel = static_cast<std::uint8_t>(number);
+  frame.seconds = static_cast<double>(number) / 10;
+  return frame;
+}
+
+/// The numbers of the frames that a clip of 4x4 pixels is made of, read from its first channel.
+std::vector<Index> frames_of(const TimedClip& clip, Index window) {
+  std::vector<Index> numbers;
+  for (Index t = 0; t < window; ++t) {
+    const float pixel = clip.pixels[static_cast<std::size_t>(t * 16)] * pixel_std[0] + pixel_mean[0];
+    numbers.push_back(static_cast<Index>(pixel + 0.5f));
+  }
+  return numbers;
+}
+
+}  // namespace
+
+TEST_CASE("windows that overlap, touch or leave gaps hold the frames they should") {
+  struct Case {
+    Index window, stride, every;
+  };
+  for (const Case& c : {Case{4, 2, 3}, Case{3, 1, 3}, Case{2, 3, 10}, Case{1, 1, 1}, Case{3, 4, 2}}) {
+    SlidingWindow window(c.window, c.stride, c.every, 4);
+    Index start = 0;
+    for (Index n = 0; n < 60; ++n) {
+      const auto clip = window.push(numbered(n));
+      const bool complete = n == start + (c.window - 1) * c.stride;
+      REQUIRE(clip.has_value() == complete);
+      if (!complete) continue;
+      std::vector<Index> expected;
+      for (Index i = 0; i < c.window; ++i) expected.push_back(start + i * c.stride);
+      CHECK(frames_of(*clip, c.window) == expected);
+      CHECK(clip->first == start);
+      CHECK(clip->last == n);
+      CHECK(clip->seconds == Approx(static_cast<double>(start) / 10));
+      start += c.every;
+    }
+    CHECK(start > 0);
+    CHECK_FALSE(window.finish().has_value());
+  }
+}
+
+TEST_CASE("a video too short for a window gives one clip that repeats its last frame") {
+  SlidingWindow window(4, 2, 8, 4);
+  for (Index n = 0; n < 5; ++n) CHECK_FALSE(window.push(numbered(n)).has_value());
+  const auto clip = window.finish();
+  REQUIRE(clip.has_value());
+  CHECK(frames_of(*clip, 4) == std::vector<Index>{0, 2, 4, 4});
+  CHECK(clip->last == 4);
+  CHECK_FALSE(SlidingWindow(4, 2, 8, 4).finish().has_value());
+}
+
+TEST_CASE("a window of no frames is refused") {
+  CHECK_THROWS_WITH(SlidingWindow(0, 1, 1, 4), Contains("must be above 0"));
+}

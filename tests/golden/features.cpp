@@ -1,0 +1,94 @@
+#include <cstddef>
+#include <vector>
+
+#include "program_gemm.hpp"
+#include "reference.hpp"
+#include "vjepa/cpu/cpu.hpp"
+#include "vjepa/infer/feature_extractor.hpp"
+#include "vjepa/infer/pooling.hpp"
+#include "vjepa/model/models.hpp"
+
+using namespace vjepa;
+using namespace vjepa::test;
+
+namespace {
+
+using D = Cpu<float, ProgramGemm>;
+using Extractor = FeatureExtractor<D, ViTTiny<>>;
+
+FeatureOptions square(Index size) {
+  return {.clip = {.frames = 16, .height = size, .width = size}};
+}
+
+}  // namespace
+
+TEST_CASE("an extractor gives the official features of official weights") {
+  const auto path = VJEPA_GOLDEN("vit_tiny");
+  const Checkpoint weights(path / "weights.safetensors");
+  const Checkpoint io(path / "io.safetensors");
+  D::Context ctx(2);
+  const auto clips = io.at("clips").as<float>();
+  const auto expected = io.at("out").as<float>();
+  const Index batch = io.at("clips").shape[0];
+
+  Extractor last(ctx, weights, square(64));
+  const auto features = last(clips);
+  REQUIRE(features.size() == 1);
+  CHECK(relative_error(all_tokens<D>(ctx, features[0]), expected) < 1e-5);
+
+  const Index tokens = last.grid().size();
+  std::vector<float> means(static_cast<std::size_t>(batch * 192));
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const std::size_t b = i / static_cast<std::size_t>(tokens * 192);
+    means[b * 192 + i % 192] += expected[i] / static_cast<float>(tokens);
+  }
+  CHECK(relative_error(mean_tokens<D>(ctx, features[0]), means) < 1e-5);
+
+  FeatureOptions two = square(64);
+  two.layers = {3, 11};
+  Extractor layers(ctx, weights, two);
+  const auto both = layers(clips);
+  REQUIRE(both.size() == 2);
+  CHECK(all_tokens<D>(ctx, both[1]) == all_tokens<D>(ctx, last(clips)[0]));
+  CHECK(relative_error(all_tokens<D>(ctx, both[0]), expected) > 0.1);
+
+  const std::size_t one = clips.size() / static_cast<std::size_t>(batch);
+  const auto alone = all_tokens<D>(ctx, last(std::span(clips).last(one))[0]);
+  CHECK(relative_error(alone, std::vector<float>(expected.end() - static_cast<std::ptrdiff_t>(alone.size()),
+                                                 expected.end())) < 1e-5);
+}
+
+TEST_CASE("positions for clips of another size are interpolated, or computed, as the official code does") {
+  const auto path = VJEPA_GOLDEN("vit_tiny");
+  const Checkpoint weights(path / "weights.safetensors");
+  const Checkpoint larger(path / "io_interpolated.safetensors");
+  D::Context ctx(2);
+  const auto clips = larger.at("clips").as<float>();
+  const auto expected = larger.at("out").as<float>();
+  const auto& shape = larger.at("clips").shape;
+  FeatureOptions options{.clip = {.frames = shape[2], .height = shape[3], .width = shape[4]}};
+  options.positions = PositionSource::interpolated;
+  Extractor interpolated(ctx, weights, options);
+  CHECK(relative_error(all_tokens<D>(ctx, interpolated(clips)[0]), expected) < 1e-5);
+
+  options.positions = PositionSource::computed;
+  CHECK(encoder_positions<ViTTiny<>>(weights, "", options.clip, options.positions) ==
+        ViTTiny<>::positions(options.clip, true));
+  Extractor computed(ctx, weights, options);
+  CHECK(relative_error(all_tokens<D>(ctx, computed(clips)[0]), expected) > 1e-4);
+}
+
+TEST_CASE("a checkpoint of another model is refused with what does not fit, unless a part will do") {
+  const auto path = VJEPA_GOLDEN("vit_tiny");
+  const Checkpoint weights(path / "weights.safetensors");
+  D::Context ctx(2);
+  using Small = FeatureExtractor<D, ViTSmall<>>;
+  CHECK_THROWS_WITH(Small(ctx, weights, square(64)),
+                    Contains("other shape: blocks.0.norm1.weight is [192], the model wants [384]"));
+  FeatureOptions partial = square(64);
+  partial.partial = true;
+  CHECK(Small(ctx, weights, partial).diff().other_shape.size() > 100);
+  FeatureOptions layers = square(64);
+  layers.layers = {12};
+  CHECK_THROWS_WITH(Extractor(ctx, weights, layers), Contains("blocks 0 to 11"));
+}

@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""vjepa-extract from outside: what it writes for files, folders, lists, pipes and streams, and what it refuses."""
+
+import array
+import json
+import pathlib
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+
+DIM, DEPTH = 192, 12  # vit_tiny, patch 16, tubelet 2
+
+
+def write_safetensors(path, tensors):
+    """tensors: name -> (shape, array of floats)."""
+    header, data = {}, b""
+    for name, (shape, values) in tensors.items():
+        raw = values.tobytes()
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+def read_safetensors(path):
+    """name -> (shape, bytes)."""
+    raw = path.read_bytes()
+    (length,) = struct.unpack("<Q", raw[:8])
+    header = json.loads(raw[8:8 + length])
+    data = raw[8 + length:]
+    return {name: (entry["shape"], data[slice(*entry["data_offsets"])]) for name, entry in header.items()
+            if name != "__metadata__"}
+
+
+def read_npy(path):
+    """(shape, bytes) of a float32 array."""
+    raw = path.read_bytes()
+    assert raw[:6] == b"\x93NUMPY"
+    (length,) = struct.unpack("<H", raw[8:10])
+    header = raw[10:10 + length].decode()
+    assert "'descr': '<f4'" in header, header
+    shape = header.split("(")[1].split(")")[0]
+    return [int(n) for n in shape.split(",") if n.strip()], raw[10 + length:]
+
+
+def random_encoder():
+    generator = random.Random(1)
+
+    def normal(*shape):
+        size = 1
+        for n in shape:
+            size *= n
+        # One row of random numbers, rotated: quick to make, and no two rows alike.
+        row = [generator.gauss(0, 0.05) for _ in range(997)]
+        values = array.array("f", (row * (size // 997 + 2))[:size])
+        return list(shape), values
+
+    tensors = {"patch_embed.proj.weight": normal(DIM, 3, 2, 16, 16), "patch_embed.proj.bias": normal(DIM),
+               "norm.weight": normal(DIM), "norm.bias": normal(DIM)}
+    for i in range(DEPTH):
+        for name, shape in (("norm1.weight", [DIM]), ("norm1.bias", [DIM]), ("attn.qkv.weight", [3 * DIM, DIM]),
+                            ("attn.qkv.bias", [3 * DIM]), ("attn.proj.weight", [DIM, DIM]), ("attn.proj.bias", [DIM]),
+                            ("norm2.weight", [DIM]), ("norm2.bias", [DIM]), ("mlp.fc1.weight", [4 * DIM, DIM]),
+                            ("mlp.fc1.bias", [4 * DIM]), ("mlp.fc2.weight", [DIM, 4 * DIM]), ("mlp.fc2.bias", [DIM])):
+            tensors[f"blocks.{i}.{name}"] = normal(*shape)
+    return tensors
+
+
+def main():
+    extract, synth = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as name:
+        root = pathlib.Path(name)
+        subprocess.run([synth, "--out", str(root / "videos"), "--clips", "6", "--size", "48", "--frames", "24",
+                        "--validation", "0"], check=True, capture_output=True)
+        clips = sorted((root / "videos/clips").iterdir())
+        weights = root / "encoder.safetensors"
+        tensors = random_encoder()
+        write_safetensors(weights, {f"target_encoder.{key}": value for key, value in tensors.items()})
+
+        def run(*arguments, status=0, stdin=None, model="vit_tiny"):
+            command = [extract, "--checkpoint", str(weights), "--model", model, "--size", "32", "--stride", "1",
+                       *map(str, arguments)]
+            done = subprocess.run(command, capture_output=True, stdin=stdin, timeout=300)
+            assert done.returncode == status, (arguments, done.returncode, done.stderr.decode())
+            return done
+
+        # A folder: a row a video in the order of names, whatever the batch and the number of threads.
+        run(root / "videos", "--out", root / "a.npy")
+        shape, rows = read_npy(root / "a.npy")
+        assert shape == [6, DIM], shape
+        manifest = json.loads((root / "a.npy.json").read_text())
+        assert [row["input"] for row in manifest["rows"]] == [str(clip) for clip in clips], manifest
+        assert manifest["row_shape"] == [DIM] and manifest["failed"] == []
+        run(root / "videos", "--out", root / "b.npy", "--batch", "4", "--threads", "1", "--workers", "1")
+        assert (root / "a.npy").read_bytes() == (root / "b.npy").read_bytes()
+        run(root / "videos/train.csv", "--out", root / "list.npy")
+        assert sorted(rows[i:i + 4 * DIM] for i in range(0, len(rows), 4 * DIM)) == sorted(
+            (lambda other: [other[i:i + 4 * DIM] for i in range(0, len(other), 4 * DIM)])(
+                read_npy(root / "list.npy")[1]))
+
+        # The same features by name, and in a file for each.
+        run(root / "videos", "--out", root / "a.safetensors")
+        named = read_safetensors(root / "a.safetensors")
+        run(root / "videos", "--out", root / "folder")
+        for i, clip in enumerate(clips):
+            row = rows[i * 4 * DIM:(i + 1) * 4 * DIM]
+            assert named[str(clip)] == ([1, DIM], row), clip
+            inside = root / "folder" / (str(clip).lstrip("/") + ".npy")
+            assert read_npy(inside) == ([1, DIM], row), clip
+        assert (root / "folder/manifest.json").exists()
+
+        # Tokens whose mean is the pooled feature; layers, the last of which is the default.
+        run(clips[0], "--out", root / "tokens.npy", "--pool", "tokens")
+        shape, raw = read_npy(root / "tokens.npy")
+        assert shape == [1, 32, DIM], shape
+        values = array.array("f", raw)
+        pooled = array.array("f", rows[:4 * DIM])
+        for d in range(DIM):
+            assert abs(sum(values[d::DIM]) / 32 - pooled[d]) < 1e-4, d
+        run(clips[0], "--out", root / "layers.npy", "--layers", "2,11")
+        shape, raw = read_npy(root / "layers.npy")
+        assert shape == [1, 2, DIM] and raw[4 * DIM:] == rows[:4 * DIM], shape
+
+        # Windows over a file are those over a pipe and over an address; each is at its place.
+        run(clips[0], "--window", "4", "--every", "3", "--out", root / "windows.npy")
+        shape, windows = read_npy(root / "windows.npy")
+        assert shape == [7, DIM], shape
+        starts = [row["first_frame"] for row in json.loads((root / "windows.npy.json").read_text())["rows"]]
+        assert starts == [0, 3, 6, 9, 12, 15, 18], starts
+        remuxed = root / "pipe.mkv"
+        subprocess.run(["ffmpeg", "-v", "error", "-i", str(clips[0]), "-c", "copy", str(remuxed)], check=True)
+        with remuxed.open("rb") as pipe:
+            run("-", "--window", "4", "--every", "3", "--out", root / "pipe.npy", stdin=pipe)
+        assert read_npy(root / "pipe.npy") == (shape, windows)
+        lines = run(f"file://{clips[0]}", "--window", "4", "--every", "3", "--limit", "2", "--out", "-").stdout
+        lines = [json.loads(line) for line in lines.decode().splitlines()]
+        assert [line["first_frame"] for line in lines] == [0, 3], lines
+        assert array.array("f", lines[1]["features"]).tobytes() == windows[4 * DIM:8 * DIM]
+        live = run("--input-format", "lavfi", "testsrc=size=64x48:rate=25", "--window", "4", "--every", "4", "--limit",
+                   "3", "--keep-up", "--out", "-").stdout
+        assert len(live.decode().splitlines()) == 3
+
+        # An image is a clip that stands still.
+        image = root / "still.png"
+        subprocess.run(["ffmpeg", "-v", "error", "-i", str(clips[0]), "-frames:v", "1", str(image)], check=True)
+        run(image, "--out", root / "image.npy")
+        assert read_npy(root / "image.npy")[0] == [1, DIM]
+
+        # One bad file does not stop the others; all bad files write nothing.
+        (root / "videos/clips/broken.mp4").write_bytes(b"no video" * 100)
+        done = run(root / "videos", "--out", root / "broken.npy", status=1)
+        assert b"broken.mp4" in done.stderr and b"1 of 7 inputs failed" in done.stderr, done.stderr
+        assert read_npy(root / "broken.npy") == ([6, DIM], rows)
+        manifest = json.loads((root / "broken.npy.json").read_text())
+        assert "broken.mp4" in manifest["failed"][0]["reason"], manifest
+        run(root / "none.mp4", "--out", root / "none.npy", status=1)
+        assert not (root / "none.npy").exists() and not list(root.glob("*.tmp"))
+
+        # Missing and surplus tensors are told, and allowed only when asked for.
+        partial = root / "partial.safetensors"
+        some = {key: value for key, value in tensors.items() if not key.startswith("blocks.7.")}
+        write_safetensors(partial, some | {"head.weight": ([1], array.array("f", [0]))})
+        command = [extract, "--checkpoint", str(partial), "--model", "vit_tiny", "--size", "32", str(clips[0]), "--out",
+                   str(root / "p.npy")]
+        refused = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert refused.returncode == 1 and "missing: blocks.7.attn.qkv.weight [576, 192]" in refused.stderr
+        assert "unexpected: head.weight [1]" in refused.stderr and not (root / "p.npy").exists()
+        allowed = subprocess.run([*command, "--partial"], capture_output=True, text=True, timeout=300)
+        assert allowed.returncode == 0 and "missing: blocks.7" in allowed.stderr, allowed.stderr
+
+        for message, arguments in (("--out is missing", [clips[0]]),
+                                   ("INPUT is missing", ["--out", root / "x.npy"]),
+                                   ("ends in .npy", [clips[0], "--out", root / "x.txt"]),
+                                   ("share this name", [clips[0], clips[0], "--out", root / "x.safetensors"]),
+                                   ("choose a multiple of 16",
+                                    [clips[0], "--out", root / "x.npy", "--size", "40"]),
+                                   ("--pool max: choose mean or tokens",
+                                    [clips[0], "--out", root / "x.npy", "--pool", "max"]),
+                                   ("blocks 0 to 11", [clips[0], "--out", root / "x.npy", "--layers", "12"]),
+                                   ("no input format 'nonsense'",
+                                    [clips[0], "--out", root / "x.npy", "--input-format", "nonsense"])):
+            done = run(*arguments, status=1)
+            assert message in done.stderr.decode(), (message, done.stderr.decode())
+        done = run(clips[0], "--out", root / "x.npy", status=1, model="vit_small")
+        assert "the model wants [384]" in done.stderr.decode()
+
+
+if __name__ == "__main__":
+    main()
