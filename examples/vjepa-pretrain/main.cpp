@@ -9,6 +9,7 @@
 #include "pretrain.hpp"
 #include "vjepa/config/yaml.hpp"
 #include "vjepa/data/video_reader.hpp"
+#include "vjepa/train/read_pretrain_config.hpp"
 
 namespace {
 

@@ -68,12 +68,19 @@ struct ModelList {
     }
   }
 
+  /// Calls visit.template operator()<Model>() for every model.
+  template <class Visit>
+  static void each(Visit&& visit) {
+    (visit.template operator()<Models>(), ...);
+  }
+
   /// "vit_tiny (patch 16, tubelet 2), ..."
   static std::string names() {
     std::string list;
-    ((list += (list.empty() ? "" : ", ") + text(Models::name, " (patch ", Models::Encoder::dims.patch, ", tubelet ",
-                                                Models::Encoder::dims.tubelet, ")")),
-     ...);
+    each([&]<class Model>() {
+      constexpr VitDims dims = Model::Encoder::dims;
+      list += text(list.empty() ? "" : ", ", Model::name, " (patch ", dims.patch, ", tubelet ", dims.tubelet, ")");
+    });
     return list;
   }
 };

@@ -64,6 +64,11 @@ class Weights {
     }
   }
 
+  /// The parameters in an array of this layout, such as that of their gradients.
+  ParamsOf<M, Master> bind(const Array<D, Master>& array) const {
+    return layout_.template bind<Master>(module_, array.data());
+  }
+
   void init(Context<D>& ctx, std::uint64_t seed, std::uint64_t stream) {
     upload(ctx, initial_values<Master>(layout_, seed, stream));
   }

@@ -25,25 +25,29 @@ inline void append_sincos(double x, Index count, std::vector<double>& out) {
 
 }  // namespace detail
 
-/// Fixed positions of a clip, [grid.size(), dim]: features of the time, then of the row, then of the column
-/// (Vaswani et al., arXiv 1706.03762, section 3.5, for three axes). Time gets half of the features and rows
-/// and columns a quarter each; with `uniform_power` each gets a third, rounded up to an even number, and the
-/// end is cut off.
-inline std::vector<float> sincos_positions_3d(Index dim, const TokenGrid& grid, bool uniform_power) {
+/// The fixed position of one token of a clip, `dim` features: of the time d, then of the row h, then of the column w
+/// (Vaswani et al., arXiv 1706.03762, section 3.5, for three axes). Time gets half of the features and rows and columns
+/// a quarter each; with `uniform_power` each gets a third, rounded up to an even number, and the end is cut off.
+inline std::vector<double> sincos_position_3d(Index dim, Index d, Index h, Index w, bool uniform_power) {
   const Index third = (dim + 5) / 6 * 2;
   const Index time = uniform_power ? third : dim / 2;
   const Index space = uniform_power ? third : dim / 4;
+  std::vector<double> token;
+  detail::append_sincos(static_cast<double>(d), time, token);
+  detail::append_sincos(static_cast<double>(h), space, token);
+  detail::append_sincos(static_cast<double>(w), space, token);
+  token.resize(static_cast<std::size_t>(dim));
+  return token;
+}
+
+/// The fixed positions of a clip, [grid.size(), dim].
+inline std::vector<float> sincos_positions_3d(Index dim, const TokenGrid& grid, bool uniform_power) {
   std::vector<float> table;
   table.reserve(static_cast<std::size_t>(grid.size() * dim));
-  std::vector<double> token;
   for (Index d = 0; d < grid.depth; ++d) {
     for (Index h = 0; h < grid.height; ++h) {
       for (Index w = 0; w < grid.width; ++w) {
-        token.clear();
-        detail::append_sincos(static_cast<double>(d), time, token);
-        detail::append_sincos(static_cast<double>(h), space, token);
-        detail::append_sincos(static_cast<double>(w), space, token);
-        token.resize(static_cast<std::size_t>(dim));
+        const std::vector<double> token = sincos_position_3d(dim, d, h, w, uniform_power);
         table.insert(table.end(), token.begin(), token.end());
       }
     }

@@ -5,21 +5,20 @@
 #include <cstdint>
 #include <span>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "vjepa/core/arena.hpp"
 #include "vjepa/core/device.hpp"
 #include "vjepa/core/error.hpp"
-#include "vjepa/core/estimate.hpp"
-#include "vjepa/core/random.hpp"
 #include "vjepa/core/shapes.hpp"
+#include "vjepa/core/workspace.hpp"
 #include "vjepa/mask/masks.hpp"
 #include "vjepa/model/weights.hpp"
 #include "vjepa/optim/adamw.hpp"
 #include "vjepa/optim/schedule.hpp"
 #include "vjepa/train/jepa_pass.hpp"
 #include "vjepa/train/pretrain_config.hpp"
+#include "vjepa/train/sample_masks.hpp"
 
 namespace vjepa {
 
@@ -83,9 +82,18 @@ class Pretrainer {
   /// samples before clip 1. Throws Error, the weights untouched, when the loss is not finite.
   StepReport step(std::span<const float> clips) {
     const Index samples = clips_in(clips) / config_.data.num_clips;
+    return step(clips, sample_masks(config_, grid_, samples, step_));
+  }
+
+  /// The same with masks of the caller's, one for each group, each for all samples.
+  StepReport step(std::span<const float> clips, const std::vector<Masks>& masks) {
+    const Index samples = clips_in(clips) / config_.data.num_clips;
     StepReport report;
-    const Batch batch(*this, clips, sample_masks(samples, report));
-    run_pass(batch);
+    for (const Masks& m : masks) {
+      if (m.batch != samples) fail("vjepa::Pretrainer: masks for ", m.batch, " samples, clips of ", samples);
+      report.kept.push_back(m.kept);
+    }
+    run_pass(Batch(*this, clips, masks));
 
     const Index epoch = step_ / ipe_;
     const bool past_warmup = static_cast<double>(epoch) > config_.optimization.warmup;
@@ -120,6 +128,8 @@ class Pretrainer {
   Index iterations_per_epoch() const { return ipe_; }
   TokenGrid grid() const { return grid_; }
   Context<D>& context() { return *ctx_; }
+  /// Memory of activations: what the largest step so far needed.
+  std::size_t workspace_bytes() const { return workspace_.bytes(); }
 
   Weights<D, Encoder>& encoder() { return encoder_; }
   Weights<D, Encoder>& target_encoder() { return target_; }
@@ -180,40 +190,10 @@ class Pretrainer {
     return size / pixels;
   }
 
-  std::vector<Masks> sample_masks(Index samples, StepReport& report) const {
-    std::vector<Masks> masks;
-    for (std::size_t group = 0; group < config_.mask.size(); ++group) {
-      const auto random = [&](Purpose purpose) {
-        return Random({.seed = config_.meta.seed,
-                       .purpose = purpose,
-                       .epoch = group,
-                       .sample = static_cast<std::uint64_t>(step_)});
-      };
-      Random size = random(Purpose::mask_size);
-      Random place = random(Purpose::mask_place);
-      if (const auto* blocks = std::get_if<Multiblock3d>(&config_.mask[group])) {
-        masks.push_back((*blocks)(grid_, samples, size, place));
-      } else {
-        masks.push_back(std::get<RandomTube>(config_.mask[group])(grid_, samples, place));
-      }
-      report.kept.push_back(masks.back().kept);
-    }
-    return masks;
-  }
-
   void run_pass(const Batch& batch) {
-    // How many tokens the masks keep changes from step to step, and with it the memory: a dry run costs nothing beside
-    // the step, and the arena grows only when a step needs more than any before.
-    typename Estimate<D>::Context dry;
-    Arena<Estimate<D>> dry_arena(dry, Estimate<D>::unlimited);
-    run_pass_on<Estimate<D>>(dry, dry_arena, batch);
-    if (dry_arena.peak() > arena_.capacity()) {
-      arena_ = Arena<D>();
-      arena_ = Arena<D>(*ctx_, dry_arena.peak());
-    }
     encoder_gradient_.clear(*ctx_);
     predictor_gradient_.clear(*ctx_);
-    run_pass_on<D>(*ctx_, arena_, batch);
+    workspace_.run(*ctx_, [&]<class E>(Context<E>& ctx, Arena<E>& arena) { run_pass_on<E>(ctx, arena, batch); });
   }
 
   template <class E>
@@ -226,8 +206,7 @@ class Pretrainer {
         {Clips<const float>(batch.clips.data(), count, Encoder::dims.channels, size_.frames, size_.height, size_.width),
          TokenIndices(batch.all_tokens.data(), count, grid_.size()), batch.groups},
         {config_.loss.loss_exp, config_.loss.reg_coeff}, {scalar(0), scalar(1)},
-        {encoder_.layout().template bind<T>(encoder_.module(), encoder_gradient_.data()),
-         predictor_.layout().template bind<T>(predictor_.module(), predictor_gradient_.data())});
+        {encoder_.bind(encoder_gradient_), predictor_.bind(predictor_gradient_)});
   }
 
   void read_scalars(StepReport& report) {
@@ -259,7 +238,7 @@ class Pretrainer {
   Array<D, T> encoder_positions_;
   Array<D, T> predictor_positions_;
   Array<D, T> scalars_;  // the two loss terms, the two gradient norms
-  Arena<D> arena_;
+  Workspace<D> workspace_;
   WarmupCosine lr_;
   CosineWeightDecay decay_;
   LinearMomentum momentum_;

@@ -1,4 +1,4 @@
-#include "vjepa/train/pretrain_config.hpp"
+#include "vjepa/train/read_pretrain_config.hpp"
 
 #include <fstream>
 #include <string>
