@@ -8,21 +8,22 @@
 
 #include "vjepa/core/view.hpp"
 #include "vjepa/infer/encoder_positions.hpp"
+#include "vjepa/io/checkpoint.hpp"
 
 /// What the command line asks for.
 struct ExtractOptions {
   std::string checkpoint;
   std::string checkpoint_key;
   std::string model;
-  vjepa::Index patch = 16;
-  vjepa::Index tubelet = 2;
+  vjepa::Index patch = 0;
+  vjepa::Index tubelet = 0;
   bool partial = false;
   vjepa::PositionSource positions = vjepa::PositionSource::computed;
   std::vector<vjepa::Index> layers;
   bool mean = true;  // over tokens, else every token
 
-  vjepa::Index size = 224;
-  vjepa::Index window = 16;
+  vjepa::Index size = 0;
+  vjepa::Index window = 0;
   vjepa::Index stride = 4;
   vjepa::Index segments = 1;
   vjepa::Index every = 0;  // 0: `segments` clips, spread evenly
@@ -42,5 +43,5 @@ struct ExtractOptions {
 };
 
 // A file for each device, so that they compile side by side. Each returns the exit status.
-int extract_cpu_float32(const ExtractOptions& options);
-int extract_cpu_bfloat16(const ExtractOptions& options);
+int extract_cpu_float32(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint);
+int extract_cpu_bfloat16(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint);

@@ -123,12 +123,11 @@ class Manifest {
 template <vjepa::Device D, class Encoder>
 class ExtractRun {
  public:
-  ExtractRun(vjepa::Context<D>& ctx, const ExtractOptions& options)
+  ExtractRun(vjepa::Context<D>& ctx, const ExtractOptions& options, const vjepa::Checkpoint& checkpoint)
       : ctx_(&ctx),
         options_(options),
         inputs_(listed_inputs(options.inputs, !options.input_format.empty())),
-        checkpoint_(options.checkpoint),
-        encoder_(ctx, checkpoint_,
+        encoder_(ctx, checkpoint,
                  {.clip = {.frames = options.window, .height = options.size, .width = options.size},
                   .network = options.checkpoint_key,
                   .partial = options.partial,
@@ -259,7 +258,6 @@ class ExtractRun {
   vjepa::Context<D>* ctx_;
   ExtractOptions options_;
   std::vector<Input> inputs_;
-  vjepa::Checkpoint checkpoint_;
   vjepa::FeatureExtractor<D, Encoder> encoder_;
   Manifest manifest_;
   std::unique_ptr<FeatureSink> sink_;
@@ -269,9 +267,9 @@ class ExtractRun {
 
 /// Selects the encoder by its name and runs it on device D.
 template <vjepa::Device D>
-int extract(vjepa::Context<D>& ctx, const ExtractOptions& options) {
+int extract(vjepa::Context<D>& ctx, const ExtractOptions& options, const vjepa::Checkpoint& checkpoint) {
   int status = 0;
   vjepa::NamedModels::with(options.model, options.patch, options.tubelet,
-                           [&]<class Encoder>() { status = ExtractRun<D, Encoder>(ctx, options).run(); });
+                           [&]<class Encoder>() { status = ExtractRun<D, Encoder>(ctx, options, checkpoint).run(); });
   return status;
 }

@@ -13,6 +13,8 @@
 #include "extract.hpp"
 #include "vjepa/core/error.hpp"
 #include "vjepa/data/ffmpeg.hpp"
+#include "vjepa/infer/recognise.hpp"
+#include "vjepa/io/checkpoint.hpp"
 
 namespace {
 
@@ -34,28 +36,28 @@ input each row is made of, and what failed; one bad file does not stop the other
 
 Examples:
   vjepa-extract --checkpoint vitl16.pth.tar --model vit_large videos/ --out features.npy
-  vjepa-extract --checkpoint vitl16.pth.tar --model vit_large a.mp4 b.jpg --pool tokens --out features.safetensors
-  vjepa-extract --checkpoint vitl16.pth.tar --model vit_large --layers 5,11,17,23 list.csv --out features.npy
-  vjepa-extract --checkpoint run/jepa-latest.safetensors --model vit_tiny --size 112 --every 8 long.mp4 --out windows.npy
-  ffmpeg -i in.mov -f matroska - | vjepa-extract --checkpoint vitl16.pth.tar --model vit_large - --out features.npy
-  vjepa-extract --checkpoint vitl16.pth.tar --model vit_large rtsp://camera/stream --every 8 --keep-up --out -
-  vjepa-extract --checkpoint vitl16.pth.tar --model vit_large --input-format v4l2 /dev/video0 --keep-up --out -
+  vjepa-extract --checkpoint vitl16.pth.tar a.mp4 b.jpg --pool tokens --out features.safetensors
+  vjepa-extract --checkpoint vitl16.pth.tar --layers 5,11,17,23 list.csv --out features.npy
+  vjepa-extract --checkpoint run/jepa-latest.safetensors --every 8 long.mp4 --out windows.npy
+  ffmpeg -i in.mov -f matroska - | vjepa-extract --checkpoint vitl16.pth.tar - --out features.npy
+  vjepa-extract --checkpoint vitl16.pth.tar rtsp://camera/stream --every 8 --keep-up --out -
+  vjepa-extract --checkpoint vitl16.pth.tar --input-format v4l2 /dev/video0 --keep-up --out -
 )";
 
 po::options_description options() {
-  po::options_description all(
-      "vjepa-extract --checkpoint C --model M INPUT... --out OUT: features of videos and images");
+  po::options_description all("vjepa-extract --checkpoint C INPUT... --out OUT: features of videos and images");
   auto add = all.add_options();
   const auto text = [](const char* otherwise) { return po::value<std::string>()->default_value(otherwise); };
   const auto number = [](Index otherwise) { return po::value<Index>()->default_value(otherwise); };
   add("checkpoint", po::value<std::string>()->value_name("FILE"), "weights: PyTorch (.pth.tar, .pt) or safetensors");
-  add("model", po::value<std::string>()->value_name("NAME"), "vit_tiny, vit_small, vit_base, vit_large, vit_huge, ...");
+  add("model", text("")->value_name("NAME"),
+      "vit_tiny, vit_small, vit_base, vit_large, ...; else what the checkpoint shows");
   add("out", po::value<std::string>()->value_name("OUT"), "F.npy, F.safetensors, a folder, or -");
   add("pool", text("mean"), "mean over the tokens of a clip, or tokens: every one");
   add("layers", text("")->value_name("N,N,..."),
       "blocks whose normed outputs are wanted, counted from 0; else the last");
-  add("size", number(224), "pixels, square: the short side is resized and the middle cut out");
-  add("window", number(16), "frames of a clip; an image is repeated");
+  add("size", number(0), "pixels, square: the short side is resized and the middle cut out; 0: as trained");
+  add("window", number(0), "frames of a clip, an image is repeated; 0: as trained");
   add("stride", number(4), "frames from one of a clip to the next");
   add("segments", number(1), "clips of a video, spread evenly");
   add("every", number(0),
@@ -65,8 +67,6 @@ po::options_description options() {
   add("checkpoint-key", text("target_encoder"), "which encoder of the checkpoint");
   add("partial", po::bool_switch(), "run even if tensors are missing, of other shapes, or unexpected");
   add("positions", text("computed"), "for clips of another size than trained: computed, or interpolated");
-  add("patch", number(16), "pixels of a patch");
-  add("tubelet", number(2), "frames of a tubelet");
   add("dtype", text("float32"), "float32 or bfloat16");
   add("device", text("cpu"), "cpu");
   add("threads", po::value<int>()->default_value(0), "threads of computation; 0: every core");
@@ -110,7 +110,7 @@ bool is_first(const po::variables_map& given, const char* name, std::string_view
 }
 
 ExtractOptions parsed(const po::variables_map& given) {
-  for (const char* name : {"checkpoint", "model", "out", "input"}) {
+  for (const char* name : {"checkpoint", "out", "input"}) {
     if (given.count(name) == 0) {
       fail(name == std::string_view("input") ? "INPUT" : std::string("--") + name,
            " is missing; --help shows examples");
@@ -121,15 +121,13 @@ ExtractOptions parsed(const po::variables_map& given) {
   o.checkpoint = given["checkpoint"].as<std::string>();
   o.checkpoint_key = given["checkpoint-key"].as<std::string>();
   o.model = given["model"].as<std::string>();
-  o.patch = given["patch"].as<Index>();
-  o.tubelet = given["tubelet"].as<Index>();
   o.partial = given["partial"].as<bool>();
   o.positions = is_first(given, "positions", "computed", "interpolated") ? vjepa::PositionSource::computed
                                                                          : vjepa::PositionSource::interpolated;
   o.layers = numbers(given["layers"].as<std::string>());
   o.mean = is_first(given, "pool", "mean", "tokens");
-  o.size = in_range<Index>(given, "size", 1, 4096);
-  o.window = in_range<Index>(given, "window", 1, 4096);
+  o.size = in_range<Index>(given, "size", 0, 4096);
+  o.window = in_range<Index>(given, "window", 0, 4096);
   o.stride = in_range<Index>(given, "stride", 1, many);
   o.segments = in_range<Index>(given, "segments", 1, many);
   o.every = in_range<Index>(given, "every", 0, many);
@@ -153,6 +151,22 @@ ExtractOptions parsed(const po::variables_map& given) {
   return o;
 }
 
+/// What the command line left to the checkpoint.
+void complete(ExtractOptions& o, const vjepa::Checkpoint& checkpoint) {
+  const auto found = vjepa::recognise_encoder(checkpoint, o.checkpoint_key);
+  if (o.model.empty()) {
+    if (!found || found->model.empty()) {
+      fail(o.checkpoint, ": holds no encoder of a known model; say which it should be with --model");
+    }
+    o.model = found->model;
+  }
+  o.patch = found ? found->dims.patch : 16;
+  o.tubelet = found ? found->dims.tubelet : 2;
+  const vjepa::ClipSize trained = found && found->clip ? *found->clip : vjepa::ClipSize{};
+  if (o.size == 0) o.size = trained.height;
+  if (o.window == 0) o.window = o.tubelet == 0 ? 1 : trained.frames;
+}
+
 int run(int argc, char** argv) {
   const po::options_description all = options();
   po::options_description hidden;
@@ -170,7 +184,7 @@ int run(int argc, char** argv) {
   if (const auto device = given["device"].as<std::string>(); device != "cpu") {
     fail("--device ", device, ": this build has cpu alone");
   }
-  const ExtractOptions o = parsed(given);
+  ExtractOptions o = parsed(given);
   const bool full = is_first(given, "dtype", "float32", "bfloat16");
   // The first signal ends reading, and what is there is written; a second ends the program at once.
   struct sigaction action {};
@@ -179,7 +193,9 @@ int run(int argc, char** argv) {
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
-  return full ? extract_cpu_float32(o) : extract_cpu_bfloat16(o);
+  const vjepa::Checkpoint checkpoint(o.checkpoint);
+  complete(o, checkpoint);
+  return full ? extract_cpu_float32(o, checkpoint) : extract_cpu_bfloat16(o, checkpoint);
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ TEST_CASE("positions for clips of another size are interpolated, or computed, as
   CHECK(relative_error(all_tokens<D>(ctx, interpolated(clips)[0]), expected) < 1e-5);
 
   options.positions = PositionSource::computed;
-  CHECK(encoder_positions<ViTTiny<>>(weights, "", options.clip, options.positions) ==
+  CHECK(encoder_positions<ViTTiny<>>(weights, recognise_encoder(weights).value(), options.clip, options.positions) ==
         ViTTiny<>::positions(options.clip, true));
   Extractor computed(ctx, weights, options);
   CHECK(relative_error(all_tokens<D>(ctx, computed(clips)[0]), expected) > 1e-4);

@@ -10,9 +10,10 @@
 #include "vjepa/core/arena.hpp"
 #include "vjepa/core/device.hpp"
 #include "vjepa/core/error.hpp"
-#include "vjepa/core/estimate.hpp"
 #include "vjepa/core/shapes.hpp"
+#include "vjepa/core/workspace.hpp"
 #include "vjepa/infer/encoder_positions.hpp"
+#include "vjepa/infer/recognise.hpp"
 #include "vjepa/io/checkpoint.hpp"
 #include "vjepa/io/state_dict.hpp"
 #include "vjepa/model/weights.hpp"
@@ -45,9 +46,9 @@ class FeatureExtractor {
              "; name each wanted block once, in increasing order");
       }
     }
-    const std::string prefix = checkpoint.encoder_prefix(options_.network);
-    load(checkpoint, prefix);
-    const std::vector<float> table = encoder_positions<Encoder>(checkpoint, prefix, options_.clip, options_.positions);
+    load(checkpoint, checkpoint.encoder_prefix(options_.network));
+    const RecognisedEncoder found = recognise_encoder(checkpoint, options_.network).value_or(RecognisedEncoder{});
+    const std::vector<float> table = encoder_positions<Encoder>(checkpoint, found, options_.clip, options_.positions);
     positions_ = Array<D, Grad<D>>(ctx, std::vector<Grad<D>>(table.begin(), table.end()));
   }
 
@@ -67,16 +68,9 @@ class FeatureExtractor {
       idx_ = Array<D, std::int32_t>(*ctx_, idx);
       clips_ = Array<D, float>(*ctx_, static_cast<Index>(clips.size()));
       features_ = Array<D, Scalar<D>>(*ctx_, layers() * batch * grid_.size() * dim);
-      typename Estimate<D>::Context dry;
-      Arena<Estimate<D>> dry_arena(dry, Estimate<D>::unlimited);
-      infer<Estimate<D>>(dry, dry_arena, batch);
-      if (dry_arena.peak() > arena_.capacity()) {
-        arena_ = Arena<D>();
-        arena_ = Arena<D>(*ctx_, dry_arena.peak());
-      }
     }
     clips_.upload(*ctx_, clips);
-    infer<D>(*ctx_, arena_, batch);
+    workspace_.run(*ctx_, [&]<class E>(Context<E>& ctx, Arena<E>& arena) { infer<E>(ctx, arena, batch); });
     std::vector<Seq<const Scalar<D>>> result;
     for (const auto& out : outs(batch)) result.emplace_back(out.data(), batch, grid_.size(), dim);
     return result;
@@ -133,7 +127,7 @@ class FeatureExtractor {
   Array<D, std::int32_t> idx_;
   Array<D, float> clips_;
   Array<D, Scalar<D>> features_;
-  Arena<D> arena_;
+  Workspace<D> workspace_;
 };
 
 }  // namespace vjepa
