@@ -10,7 +10,7 @@ from conan.tools.layout import basic_layout
 
 required_conan_version = ">=2.0"
 
-# Of each component, the packages and what of them it links. The option with_<component> adds it.
+# Of each component, the packages and their targets that it links. The option with_<component> adds it.
 COMPONENTS = {
     "io": {
         "nlohmann_json/[>=3.9 <4]": ["nlohmann_json::nlohmann_json"],
@@ -64,7 +64,7 @@ class Vjepa(ConanFile):
         if self.options.openmp:
             core.cxxflags = core.exelinkflags = core.sharedlinkflags = ["-fopenmp"]
         for component, packages in self._components():
-            self._component(component, ["vjepa"] + [library for libraries in packages.values() for library in libraries])
+            self._component(component, ["vjepa"] + [target for targets in packages.values() for target in targets])
 
     def _components(self):
         return [item for item in COMPONENTS.items() if self.options.get_safe(f"with_{item[0]}")]

@@ -25,6 +25,7 @@ function(create components)
 endfunction()
 
 create("")
+run(${CONAN} cache path vjepa/${VERSION})  # fails where the recipe has another version
 if(COMPONENTS)
   string(REPLACE " " ";" components "${COMPONENTS}")
   create("${components}")

@@ -1,7 +1,7 @@
 # What the routes share. Each route, a way in which another project gets the library, is a script beside this one:
 #   cmake -D SOURCE=... -D WORK=... -D VERSION=... -D "COMPONENTS=io config ffmpeg" ... -P <route>.cmake
-# SOURCE is this project, WORK a folder for all routes, COMPONENTS those that can be used here. The route `install` comes
-# first and puts the library in ${prefix}.
+# SOURCE is this project, WORK a folder for all routes, COMPONENTS those that can be used here. The route `install` puts
+# the library in ${prefix} before the others need it.
 
 get_filename_component(route ${CMAKE_SCRIPT_MODE_FILE} NAME_WE)
 set(prefix ${WORK}/prefix)
