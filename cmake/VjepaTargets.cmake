@@ -22,4 +22,8 @@ list(TRANSFORM VJEPA_HEADERS REPLACE "^.*/include/" "")  # as they are included
 
 foreach(component IN LISTS VJEPA_COMPONENTS)
   vjepa_add_component(${component})
+  if(TARGET vjepa::${component})
+    # A project that adds this one by add_subdirectory or FetchContent links it from a folder above.
+    set_target_properties(vjepa::${component} PROPERTIES IMPORTED_GLOBAL TRUE)
+  endif()
 endforeach()
