@@ -79,8 +79,8 @@ def main():
         tensors = random_encoder()
         write_safetensors(weights, {f"target_encoder.{key}": value for key, value in tensors.items()})
 
-        def run(*arguments, status=0, stdin=None, model="vit_tiny"):
-            command = [extract, "--checkpoint", str(weights), "--model", model, "--size", "32", "--stride", "1",
+        def run(*arguments, status=0, stdin=None, model="vit_tiny", size="32"):
+            command = [extract, "--checkpoint", str(weights), "--model", model, "--size", size, "--stride", "1",
                        *map(str, arguments)]
             done = subprocess.run(command, capture_output=True, stdin=stdin, timeout=300)
             assert done.returncode == status, (arguments, done.returncode, done.stderr.decode())
@@ -174,8 +174,6 @@ def main():
                                    ("INPUT is missing", ["--out", root / "x.npy"]),
                                    ("ends in .npy", [clips[0], "--out", root / "x.txt"]),
                                    ("share this name", [clips[0], clips[0], "--out", root / "x.safetensors"]),
-                                   ("choose a multiple of 16",
-                                    [clips[0], "--out", root / "x.npy", "--size", "40"]),
                                    ("--pool max: choose mean or tokens",
                                     [clips[0], "--out", root / "x.npy", "--pool", "max"]),
                                    ("blocks 0 to 11", [clips[0], "--out", root / "x.npy", "--layers", "12"]),
@@ -183,6 +181,8 @@ def main():
                                     [clips[0], "--out", root / "x.npy", "--input-format", "nonsense"])):
             done = run(*arguments, status=1)
             assert message in done.stderr.decode(), (message, done.stderr.decode())
+        done = run(clips[0], "--out", root / "x.npy", status=1, size="40")
+        assert "choose a multiple of 16" in done.stderr.decode(), done.stderr
         done = run(clips[0], "--out", root / "x.npy", status=1, model="vit_small")
         assert "the model wants [384]" in done.stderr.decode()
 
