@@ -54,6 +54,14 @@ TEST_CASE("what is written to safetensors is read back, bit for bit") {
                     Contains("two tensors are named 'b'"));
 }
 
+TEST_CASE("a safetensors file of empty tensors alone is read") {
+  const TemporaryFolder folder;
+  const std::vector<float> none;
+  write_safetensors(folder.path() / "a", std::vector{tensor("empty", {0, 4}, none), tensor("other", {5, 0, 9}, none)});
+  CHECK(SafetensorsFile(folder.path() / "a").at("empty").shape == std::vector<Index>{0, 4});
+  CHECK(SafetensorsFile(folder.path() / "a").at("other").shape == std::vector<Index>{5, 0, 9});
+}
+
 TEST_CASE("a safetensors file cut anywhere is refused") {
   const TemporaryFolder folder;
   const std::vector<float> values(40, 1.0f);

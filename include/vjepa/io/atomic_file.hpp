@@ -45,6 +45,12 @@ class AtomicFile {
     }
   }
   void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
+  /// Overwrites the file's beginning, for a header that is known last.
+  void rewrite_begin(std::string_view text) {
+    if (::lseek(file_, 0, SEEK_SET) != 0) fail(path_.string(), ": cannot write: ", std::strerror(errno));
+    write(text);
+    if (::lseek(file_, 0, SEEK_END) < 0) fail(path_.string(), ": cannot write: ", std::strerror(errno));
+  }
 
   /// Where the bytes are until `commit`, for libraries that want a path to write to.
   const std::filesystem::path& temporary() const { return temporary_; }

@@ -113,13 +113,13 @@ class SafetensorsFile {
     if (!type) bad("tensor '", name, "' has the unknown dtype ", dtype.dump());
     tensor.dtype = *type;
 
-    std::uint64_t size = size_of(tensor.dtype);
     for (const nlohmann::json& extent : sized_list(name, field("shape"), "shape")) {
       const auto n = extent.get<std::uint64_t>();
-      if (n > data.size() || (n != 0 && size > data.size() / n)) bad("tensor '", name, "' is larger than the file");
-      size *= n;
+      if (!std::in_range<Index>(n)) bad("tensor '", name, "' is larger than the file");
       tensor.shape.push_back(static_cast<Index>(n));
     }
+    const auto size = bytes_of_shape(tensor.dtype, tensor.shape, data.size());
+    if (!size) bad("tensor '", name, "' is larger than the file");
 
     const nlohmann::json& offsets = sized_list(name, field("data_offsets"), "data_offsets");
     if (offsets.size() != 2) bad("tensor '", name, "' has data_offsets that are not two numbers");
@@ -128,9 +128,9 @@ class SafetensorsFile {
     if (begin > end || end > data.size()) {
       bad("tensor '", name, "' lies at bytes ", begin, " to ", end, " of ", data.size());
     }
-    if (end - begin != size) {
+    if (end - begin != *size) {
       bad("tensor '", name, "' of shape ", shape_text(tensor.shape), " and type ", name_of(tensor.dtype), " wants ",
-          size, " bytes and has ", end - begin);
+          *size, " bytes and has ", end - begin);
     }
     tensor.bytes = data.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
     return tensor;

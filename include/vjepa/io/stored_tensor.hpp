@@ -2,6 +2,8 @@
 
 #include <bit>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,6 +32,20 @@ struct StoredTensor {
     return values;
   }
 };
+
+/// The bytes that the elements of a shape take, or nothing when they are more than `limit`. Sizes must not be negative.
+inline std::optional<std::uint64_t> bytes_of_shape(DType dtype, const std::vector<Index>& shape, std::uint64_t limit) {
+  std::uint64_t size = size_of(dtype);
+  for (const Index n : shape) {
+    if (n == 0) return 0;
+  }
+  for (const Index n : shape) {
+    if (static_cast<std::uint64_t>(n) > limit / size) return std::nullopt;
+    size *= static_cast<std::uint64_t>(n);
+  }
+  if (size > limit) return std::nullopt;
+  return size;
+}
 
 /// "[3, 4]"
 inline std::string shape_text(const std::vector<Index>& shape) {
