@@ -82,9 +82,10 @@ class Checkpoint {
   bool is_zip() const {
     const MappedFile file(path_);
     if (ZipArchive::begins_as_one(file.bytes())) return true;
-    // Before PyTorch 1.6: a pickle of a magic number.
-    const auto first = static_cast<unsigned char>(file.bytes()[0]);
-    if (first == 0x80 && path_.extension() != ".safetensors") {
+    // Before PyTorch 1.6: a pickle of a magic number. A safetensors header may be 0x80 bytes long, but follows its
+    // length.
+    const std::span<const std::byte> bytes = file.bytes();
+    if (bytes[0] == std::byte{0x80} && (bytes.size() < 9 || bytes[8] != std::byte{'{'})) {
       fail(path_.string(), ": in the format of PyTorch before 1.6; convert it once, in Python: import torch; ",
            "torch.save(torch.load('", path_.filename().string(),
            "', map_location='cpu', weights_only=True), 'new.pt')");
@@ -155,7 +156,9 @@ class Checkpoint {
     std::erase_if(metadata_, [](const auto& entry) { return entry.first.starts_with("opt.param_groups."); });
     std::erase_if(tensors_, [&](const StoredTensor& tensor) {
       if (!tensor.name.starts_with("opt.state.") || !tensor.name.ends_with(".step") || tensor.size() != 1) return false;
-      metadata_["opt.step"] = text(static_cast<long long>(tensor.as<double>()[0]));
+      const double steps = tensor.as<double>()[0];
+      if (!(steps >= 0 && steps < 0x1p53)) fail(path_.string(), ": the optimizer's number of steps is ", steps);
+      metadata_["opt.step"] = text(static_cast<long long>(steps));
       return true;
     });
   }

@@ -17,12 +17,13 @@
 namespace vjepa {
 
 /// A file as read-only memory: pages come in when they are touched, so that a checkpoint larger than what is
-/// wanted of it costs only what is wanted.
+/// wanted of it costs only what is wanted. The file must keep its length while it is mapped: where another program cuts
+/// it short, the next touch of what is gone ends this one with SIGBUS. Files that are replaced (AtomicFile) stay whole.
 class MappedFile {
  public:
   /// Throws Error when the file cannot be opened, is no regular file, or is empty.
   explicit MappedFile(const std::filesystem::path& path) : path_(path) {
-    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe is refused, not waited for
     if (file < 0) fail(path.string(), ": cannot open: ", std::strerror(errno));
     struct stat status {};
     const bool known = ::fstat(file, &status) == 0;

@@ -76,10 +76,11 @@ class Reader {
   /// `where` names the file in errors.
   Reader(std::span<const std::byte> bytes, std::string where) : bytes_(bytes), where_(std::move(where)) {}
 
-  /// Throws Error when the bytes are cut short, damaged, nested deeper than any checkpoint, or ask for what is not on
-  /// the list.
+  /// Throws Error when the bytes are cut short, damaged, longer or nested deeper than any checkpoint, or ask for what
+  /// is not on the list.
   Value read() {
-    for (;;) {
+    for (std::size_t steps = 0;; ++steps) {
+      if (steps == max_steps) bad("it has more than ", max_steps, " opcodes");
       const auto op = static_cast<unsigned char>(take(1)[0]);
       if (op == '.') return pop();
       step(op);
@@ -87,6 +88,8 @@ class Reader {
   }
 
  private:
+  static constexpr std::size_t max_steps = 1'000'000;  // a byte can ask for a hundred
+  static constexpr std::size_t max_name = 1024;
   static constexpr int max_depth = 64;
   static constexpr std::size_t max_rank = 64;
 
@@ -114,6 +117,7 @@ class Reader {
   std::string line() {
     std::string text;
     for (char c; (c = static_cast<char>(take(1)[0])) != '\n';) text += c;
+    if (text.size() > max_name) bad("a name is longer than ", max_name, " characters");
     return text;
   }
 
@@ -304,6 +308,7 @@ class Reader {
     const std::string& name = *as<Global>(id[1]).name;
     const std::optional<DType> dtype = storage_type(name);
     if (*as<Text>(id[0]) != "storage" || !dtype) bad("'", name, "' is no storage that can be read");
+    if (as<Text>(id[2])->size() > max_name) bad("the name of a storage is longer than ", max_name, " characters");
     return {*dtype, as<Text>(id[2]), as<std::int64_t>(id[4])};
   }
 

@@ -24,6 +24,51 @@
 
 namespace vjepa {
 
+/// Looks a header over before its values are kept: JSON would let the later of two tensors of one name hide the
+/// earlier, nest without end, and take many times its length in memory.
+class SafetensorsHeaderCheck final : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  /// What is wrong with JSON that is otherwise whole, or nothing.
+  const std::string& fault() const { return fault_; }
+
+  bool null() override { return count(); }
+  bool boolean(bool) override { return count(); }
+  bool number_integer(std::int64_t) override { return count(); }
+  bool number_unsigned(std::uint64_t) override { return count(); }
+  bool number_float(double, const std::string&) override { return count(); }
+  bool string(std::string&) override { return count(); }
+  bool binary(nlohmann::json::binary_t&) override { return false; }
+  bool start_object(std::size_t) override { return open(); }
+  bool start_array(std::size_t) override { return open(); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(std::string& name) override {
+    if (depth_ > 1 || names_.insert(name).second) return true;
+    return found("two tensors are named '" + name + "'");
+  }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception&) override { return false; }
+
+ private:
+  static constexpr std::size_t max_values = 1'000'000;
+  static constexpr int max_depth = 3;  // an object of objects of arrays
+
+  bool found(std::string fault) {
+    fault_ = std::move(fault);
+    return false;
+  }
+  bool count() { return ++values_ <= max_values || found(text("the header has more than ", max_values, " values")); }
+  bool open() { return count() && (++depth_ <= max_depth || found("the header is nested too deep")); }
+  bool close() {
+    --depth_;
+    return true;
+  }
+
+  std::set<std::string> names_;
+  std::string fault_;
+  std::size_t values_ = 0;
+  int depth_ = 0;
+};
+
 /// A safetensors file: an 8-byte header length, a JSON header, the tensors' bytes
 /// (https://github.com/huggingface/safetensors). Tensors point into the mapped file.
 class SafetensorsFile {
@@ -79,15 +124,11 @@ class SafetensorsFile {
   }
 
   nlohmann::json parse(std::string_view text) const {
-    std::set<std::string> names;
-    const auto keep = [&](int depth, nlohmann::json::parse_event_t event, const nlohmann::json& value) {
-      // JSON would let the later of two tensors of one name hide the earlier.
-      if (depth == 1 && event == nlohmann::json::parse_event_t::key && !names.insert(value).second) {
-        bad("two tensors are named '", value.get<std::string>(), "'");
-      }
-      return depth <= 4;  // a header is an object of objects of arrays; what nests deeper is dropped
-    };
-    auto header = nlohmann::json::parse(text, keep, false);
+    SafetensorsHeaderCheck check;
+    const bool good = nlohmann::json::sax_parse(text, &check);
+    if (!check.fault().empty()) bad(check.fault());
+    nlohmann::json header;
+    if (good) header = nlohmann::json::parse(text, nullptr, false);
     if (!header.is_object()) bad("the header is not a JSON object");
     return header;
   }
@@ -186,7 +227,12 @@ inline void write_safetensors(const std::filesystem::path& path, std::span<const
     if (!fresh) fail(path.string(), ": two tensors are named '", tensor.name, "'");
     offset = end;
   }
-  std::string text = header.dump();
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (const nlohmann::json::exception&) {
+    fail(path.string(), ": a name or a text is not UTF-8, which safetensors want");
+  }
   text.resize((text.size() + 7) / 8 * 8, ' ');
 
   AtomicFile file(path);

@@ -42,7 +42,9 @@ class TorchFile {
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
  private:
-  static constexpr std::size_t max_values = 4'000'000;  // one pickled list may stand in many places
+  // What is pickled once may stand in many places, and is copied to each.
+  static constexpr std::size_t max_values = 1'000'000;
+  static constexpr std::size_t max_listing = std::size_t{64} << 20;
   static constexpr std::size_t max_name = 1024;
 
   template <class... Parts>
@@ -74,13 +76,22 @@ class TorchFile {
   void flatten(const std::string& name, const pickle::Value& value) {
     if (++values_ > max_values) bad("it has more than ", max_values, " values");
     if (name.size() > max_name) bad("the name of a value is longer than ", max_name, " characters");
+    list(name.size());
     if (const auto* tensor = std::get_if<std::shared_ptr<const pickle::Tensor>>(&value)) {
+      list((*tensor)->shape.size() * sizeof(Index));
       tensors_.push_back(stored(name, **tensor));
     } else if (const auto* container = std::get_if<std::shared_ptr<pickle::Container>>(&value)) {
       flatten_items(name.empty() ? "" : name + ".", **container);
     } else {
+      if (const auto* text = std::get_if<pickle::Text>(&value)) list((*text)->size());
       metadata_[name] = text_of(name, value);
     }
+  }
+
+  /// Counts bytes of names, texts and shapes.
+  void list(std::size_t bytes) {
+    listed_ += bytes;
+    if (listed_ > max_listing) bad("its names and texts are longer than ", max_listing, " bytes in all");
   }
 
   void flatten_items(const std::string& prefix, const pickle::Container& container) {
@@ -174,6 +185,7 @@ class TorchFile {
   std::deque<std::vector<std::byte>> copies_;
   std::uint64_t copied_ = 0;
   std::size_t values_ = 0;
+  std::size_t listed_ = 0;
 };
 
 }  // namespace vjepa

@@ -63,7 +63,8 @@ class ZipArchive {
   static constexpr std::uint32_t locator_64 = 0x07064b50;
   static constexpr std::uint32_t directory_entry = 0x02014b50;
   static constexpr std::uint32_t local_entry = 0x04034b50;
-  static constexpr std::uint64_t max_ratio = 100;  // weights hardly deflate at all
+  static constexpr std::uint64_t max_ratio = 20;            // weights hardly deflate at all
+  static constexpr std::uint64_t max_deflate_ratio = 1032;  // a property of the format
   static constexpr std::size_t end_size = 22;
   static constexpr std::size_t locator_size = 20;
   static constexpr std::size_t entry_size = 46;
@@ -166,6 +167,9 @@ class ZipArchive {
       bad("entry '", name, "' is packed by method ", entry.method, "; only stored and deflated entries can be read");
     }
     if (entry.method == stored && entry.size != entry.packed) bad("entry '", name, "' has two sizes");
+    if (entry.method == deflated && entry.size / max_deflate_ratio > entry.packed) {
+      bad("entry '", name, "' claims to unpack to ", entry.size, " bytes, which its ", entry.packed, " cannot hold");
+    }
     need(local, local_size, "an entry");
     if (number<std::uint32_t>(local) != local_entry) bad("entry '", name, "' is not where the directory says");
     entry.begin = local + local_size + number<std::uint16_t>(local + 26) + number<std::uint16_t>(local + 28);
@@ -197,7 +201,7 @@ class ZipArchive {
   }
 
   void inflate(std::string_view name, Entry& entry) {
-    std::vector<std::byte> out(entry.size);
+    std::vector<std::byte> out(entry.size + 1);  // zlib wants a place to write even for nothing
     z_stream stream{};
     if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) bad("zlib cannot start");
     std::uint64_t read = 0;
@@ -208,7 +212,7 @@ class ZipArchive {
       stream.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(bytes().data() + entry.begin + read));
       stream.avail_in = static_cast<uInt>(std::min(most, entry.packed - read));
       stream.next_out = reinterpret_cast<Bytef*>(out.data() + written);
-      stream.avail_out = static_cast<uInt>(std::min(most, entry.size - written));
+      stream.avail_out = static_cast<uInt>(std::min(most, out.size() - written));
       const uInt in = stream.avail_in;
       const uInt room = stream.avail_out;
       code = ::inflate(&stream, Z_NO_FLUSH);
@@ -217,6 +221,7 @@ class ZipArchive {
     }
     inflateEnd(&stream);
     if (code != Z_STREAM_END || written != entry.size) bad("entry '", name, "' does not unpack to what it should");
+    out.pop_back();
     entry.inflated = &inflated_.emplace_back(std::move(out));
   }
 
