@@ -17,7 +17,8 @@ COMPONENTS = {
         "zlib/[>=1.2.11 <2]": ["zlib::zlib"],
     },
     "config": {"yaml-cpp/[>=0.7 <1]": ["yaml-cpp::yaml-cpp"]},
-    "ffmpeg": {"ffmpeg/[>=5 <8]": [f"ffmpeg::{library}" for library in ("avformat", "avcodec", "swscale", "avutil")]},
+    "ffmpeg": {"ffmpeg/[>=5 <8]": [f"ffmpeg::{library}"
+                                  for library in ("avdevice", "avformat", "avcodec", "swscale", "avutil")]},
     "blas": {"openblas/[>=0.3 <1]": ["openblas::openblas"]},
 }
 

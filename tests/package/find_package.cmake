@@ -19,7 +19,7 @@ refused("version: ${VERSION}" "" ${installed} -D VERSION=${next_major}.0)
 refused("version: ${VERSION}" "" ${installed} -D VERSION=${CMAKE_MATCH_1}.${next_minor})
 refused("component 'io' lacks nlohmann_json, ZLIB;" io ${installed} ${eigen_alone})
 refused("component 'config' lacks yaml-cpp/yaml.h, libyaml-cpp;" config ${installed} ${eigen_alone})
-refused("component 'ffmpeg' lacks libavformat/avformat.h, libavformat, libavcodec, libswscale, libavutil;" ffmpeg
+refused("component 'ffmpeg' lacks libavformat/avformat.h, libavdevice, libavformat, libavcodec, libswscale, libavutil;" ffmpeg
   ${installed} ${eigen_alone})
 refused("there is no component 'cuba'; there are io, config, ffmpeg, blas, onednn." cuba ${installed})
 

@@ -147,7 +147,10 @@ class YamlSection {
   }
 
   [[noreturn]] void bad(const YAML::Node& value, const std::string& path, std::string_view wanted) const {
-    const std::string found = value.IsScalar()     ? "'" + value.Scalar() + "'"
+    std::string scalar = value.IsScalar() ? value.Scalar() : "";
+    constexpr std::size_t shown = 60;  // a file that is no YAML can be one long text
+    if (scalar.size() > shown) scalar.replace(shown, std::string::npos, "...");
+    const std::string found = value.IsScalar()     ? "'" + scalar + "'"
                               : value.IsSequence() ? "a list"
                               : value.IsMap()      ? "a mapping"
                                                    : "nothing";

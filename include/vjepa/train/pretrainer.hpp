@@ -143,7 +143,8 @@ class Pretrainer {
   /// What a step reads, on the device.
   struct Batch {
     Batch(Pretrainer& trainer, std::span<const float> host, const std::vector<Masks>& masks)
-        : clips(*trainer.ctx_, host), all_tokens(*trainer.ctx_, every_token(trainer.clips_in(host), trainer.grid_)) {
+        : clips(*trainer.ctx_, host),
+          all_tokens(*trainer.ctx_, every_token(trainer.clips_in(host), trainer.grid_.size())) {
       for (const Masks& m : masks) {
         context.emplace_back(*trainer.ctx_, repeated(m.context, trainer.config_.data.num_clips));
         target.emplace_back(*trainer.ctx_, repeated(m.target, trainer.config_.data.num_clips));
@@ -153,13 +154,6 @@ class Pretrainer {
       }
     }
 
-    static std::vector<std::int32_t> every_token(Index count, const TokenGrid& grid) {
-      std::vector<std::int32_t> idx;
-      for (Index c = 0; c < count; ++c) {
-        for (Index i = 0; i < grid.size(); ++i) idx.push_back(static_cast<std::int32_t>(i));
-      }
-      return idx;
-    }
     /// Every clip of a sample has the sample's masks.
     static std::vector<std::int32_t> repeated(const std::vector<std::int32_t>& idx, Index times) {
       std::vector<std::int32_t> all;

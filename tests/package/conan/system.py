@@ -10,7 +10,7 @@ MODULES = {
     "nlohmann_json": "nlohmann_json",
     "zlib": "zlib",
     "yaml-cpp": "yaml-cpp",
-    "ffmpeg": {name: f"lib{name}" for name in ("avformat", "avcodec", "swscale", "avutil")},
+    "ffmpeg": {name: f"lib{name}" for name in ("avdevice", "avformat", "avcodec", "swscale", "avutil")},
 }
 
 

@@ -1,0 +1,109 @@
+// vjepa-info: tells what a file is, by its contents.
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <span>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "info.hpp"
+#include "vjepa/core/error.hpp"
+#include "vjepa/data/ffmpeg.hpp"
+#include "vjepa/io/zip_archive.hpp"
+
+void refuse(const std::filesystem::path& path, const std::string& reason) {
+  vjepa::fail(path.string(), ": ", reason,
+              "; known are checkpoints (.safetensors, .pth.tar, .pth, .pt), videos (whatever FFmpeg reads) and YAML "
+              "configurations of pretraining and evaluation");
+}
+
+namespace {
+
+namespace fs = std::filesystem;
+namespace po = boost::program_options;
+
+constexpr const char* examples = R"(
+Examples:
+  vjepa-info vitl16.pth.tar                  networks, the model and its clips, metadata
+  vjepa-info vitl16.pth.tar --tensors        and every tensor
+  vjepa-info video.mp4                       streams, frames, rate, size, rotation
+  vjepa-info examples/configs/pretrain/small.yaml --set data.batch_size=4
+                                             model, masks, operations and memory of a step
+)";
+
+std::string first_bytes(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) vjepa::fail(path.string(), ": no such file");
+  if (!fs::is_regular_file(path, ignored)) refuse(path, "is not a regular file");
+  std::string head(4096, '\0');
+  std::ifstream file(path, std::ios::binary);
+  if (!file) vjepa::fail(path.string(), ": cannot be opened");
+  file.read(head.data(), static_cast<std::streamsize>(head.size()));
+  head.resize(static_cast<std::size_t>(file.gcount()));
+  if (head.empty()) refuse(path, "is empty");
+  return head;
+}
+
+/// A zip archive or a pickle, as PyTorch writes; or the length of a JSON header and its first brace: safetensors.
+bool is_checkpoint(const std::string& head) {
+  if (vjepa::ZipArchive::begins_as_one(std::as_bytes(std::span(head)))) return true;
+  if (head.starts_with("\x80\x02") || head.starts_with("\x80\x04")) return true;
+  std::uint64_t length = 0;
+  if (head.size() < 10) return false;
+  std::memcpy(&length, head.data(), sizeof(length));
+  return head[8] == '{' && length < (std::uint64_t{1} << 32);
+}
+
+bool is_text(const std::string& head) {
+  return std::ranges::all_of(head, [](unsigned char c) { return c >= ' ' || c == '\n' || c == '\r' || c == '\t'; });
+}
+
+int run(int argc, char** argv) {
+  po::options_description all("vjepa-info FILE: what a checkpoint, video or configuration is");
+  auto add = all.add_options();
+  add("json", po::bool_switch(), "for machines: JSON, numbers without units");
+  add("tensors", po::bool_switch(), "every tensor of a checkpoint");
+  add("set", po::value<std::vector<std::string>>()->composing()->value_name("KEY=VALUE"),
+      "replaces a value of a configuration; may be repeated");
+  add("help", "show this");
+  po::options_description every;
+  every.add(all).add_options()("file", po::value<std::vector<std::string>>());
+  po::positional_options_description positions;
+  positions.add("file", -1);
+  po::variables_map given;
+  po::store(po::command_line_parser(argc, argv).options(every).positional(positions).run(), given);
+  if (given.count("help") != 0) {
+    std::cout << all << examples;
+    return 0;
+  }
+  const auto list = [&](const char* name) {
+    return given.count(name) != 0 ? given[name].as<std::vector<std::string>>() : std::vector<std::string>{};
+  };
+  if (list("file").size() != 1) vjepa::fail("one file is wanted; --help shows examples");
+  const fs::path path = list("file").front();
+  const std::string head = first_bytes(path);
+  const Report report = is_checkpoint(head) ? describe_checkpoint(path, given["tensors"].as<bool>())
+                        : is_text(head)     ? describe_config(path, list("set"))
+                                            : describe_media(path);
+  std::cout << (given["json"].as<bool>() ? report.dump(2) + "\n" : report_text(report));
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    vjepa::silence_ffmpeg();
+    return run(argc, argv);
+  } catch (const std::exception& e) {
+    std::cerr << "vjepa-info: " << e.what() << "\n";
+    return 1;
+  }
+}
