@@ -8,6 +8,7 @@
 #include "vjepa/cpu/cpu.hpp"
 #include "vjepa/mask/multiblock3d.hpp"
 #include "vjepa/mask/random_tube.hpp"
+#include "vjepa/model/attentive_classifier.hpp"
 #include "vjepa/model/models.hpp"
 #include "vjepa/model/predictor.hpp"
 #include "vjepa/model/vit.hpp"

@@ -40,6 +40,9 @@ template <class T>
 using Indices = View<T, Dyn, Dyn>;
 using TokenIndices = Indices<const std::int32_t>;
 
+/// The class of each clip, counted from 0, [batch].
+using Labels = View<const std::int32_t, Dyn>;
+
 /// Sizes of one attention call. Queries are `[batch * queries, heads * head_dim]`, keys and values
 /// `[batch * keys, heads * head_dim]`; their rows may be strided, so that they can be columns of one
 /// product.
@@ -129,14 +132,16 @@ concept Gather = requires(Context<D>& ctx, Clips<const float> clips, Tubelet box
   D::add_positions(ctx, table, idx, x);   // x[b, i] += table[idx(b, i)]
   D::gather_tokens(ctx, source, idx, x);  // x[b, i] = source[b, idx(b, i)]
   D::copy_tokens(ctx, source, x);
+  D::add_tokens(ctx, source, x);       // x[b, i] += source[b, i]
   D::fill_tokens(ctx, token, x);       // x[b, i] = token
   D::sum_tokens(ctx, source, dtoken);  // dtoken += sum over b, i of source[b, i]
 };
 
-/// The pretraining loss; `loss` is one value on the device, to which the functions add.
+/// The losses; `loss` is one value on the device, to which the functions add.
 template <class D>
 concept Losses = requires(Context<D>& ctx, Seq<const Scalar<D>> z, Seq<Scalar<D>> dz, Mat<Grad<D>> std,
-                          Mat<const Grad<D>> mean_std, Vec<Grad<D>> loss, double weight) {
+                          Mat<const Grad<D>> mean_std, Vec<Grad<D>> loss, double weight, Mat<const Scalar<D>> logits,
+                          Labels labels, Mat<Scalar<D>> dlogits) {
   // loss += weight * sum |z - h|^p / p; dz = its gradient
   D::power_loss(ctx, z, z, weight, weight, loss, dz);
   // std[b, d] += weight * sqrt(var over tokens of z[b, :, d] + eps), the variance unbiased
@@ -145,6 +150,8 @@ concept Losses = requires(Context<D>& ctx, Seq<const Scalar<D>> z, Seq<Scalar<D>
   D::hinge(ctx, mean_std, weight, loss, std);
   // dz += weight * the gradient of sum dstd * sqrt(var + eps)
   D::token_std_backward(ctx, z, weight, mean_std, weight, dz);
+  // loss += weight * sum over rows i of -log softmax(logits[i])[labels[i]]; dlogits = its gradient
+  D::cross_entropy(ctx, logits, labels, weight, loss, dlogits);
 };
 
 /// Updates of flat arenas of parameters.

@@ -86,6 +86,8 @@ struct Estimate {
   template <class... Rest>
   static void copy_tokens(Context&, Rest...) {}
   template <class... Rest>
+  static void add_tokens(Context&, Rest...) {}
+  template <class... Rest>
   static void fill_tokens(Context&, Rest...) {}
   template <class... Rest>
   static void sum_tokens(Context&, Rest...) {}
@@ -97,6 +99,8 @@ struct Estimate {
   static void hinge(Context&, Rest...) {}
   template <class... Rest>
   static void token_std_backward(Context&, Rest...) {}
+  template <class... Rest>
+  static void cross_entropy(Context&, Rest...) {}
   template <class... Rest>
   static void adamw(Context&, Rest...) {}
   template <class... Rest>

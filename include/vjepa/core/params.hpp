@@ -15,10 +15,12 @@ struct Init {
   enum class Kind { zeros, ones, normal };
   Kind kind = Kind::zeros;
   double variance = 0;
+  bool applied = true;  // false for one that no pass reads: it is kept as it started, without weight decay
 
   static constexpr Init zeros() { return {Kind::zeros, 0}; }
   static constexpr Init ones() { return {Kind::ones, 0}; }
   static constexpr Init normal(double variance) { return {Kind::normal, variance}; }
+  constexpr Init unapplied() const { return {kind, variance, false}; }
 };
 
 /// Every weight matrix starts with a standard deviation of 0.02.
@@ -31,7 +33,7 @@ inline constexpr double weight_variance = 0.02 * 0.02;
 // calls `visitor.param("weight", params.weight, init)` for each and hands nested structs to the nested
 // module with `visitor.scope("attn")`. From that one function come the memory layout, initialisation,
 // weight decay, every checkpoint format and the parameter count. `module.template params<T>()` makes an
-// unbound `Params<T>`, its views empty.
+// unbound `Params<T>`, its views without memory but with every extent that only the module knows.
 template <class M, class T>
 using ParamsOf = decltype(std::declval<const M&>().template params<T>());
 
@@ -67,8 +69,8 @@ struct ParamInfo {
   Index size = 0;
   Index offset = 0;  // in elements from the start of the arena
 
-  /// Weight decay spares biases and everything one-dimensional.
-  bool decayed() const { return shape.size() > 1 && name.find("bias") == std::string::npos; }
+  /// Weight decay spares biases, everything one-dimensional and what is never applied.
+  bool decayed() const { return init.applied && shape.size() > 1 && name.find("bias") == std::string::npos; }
 };
 
 /// Where each parameter of a module lies in a flat arena: first those with weight decay, then the
@@ -130,7 +132,7 @@ class ParamLayout {
     Binder scope(std::string_view, Index) const { return *this; }
     template <Index... E>
     void param(std::string_view, View<T, E...>& view, Init) const {
-      view = View<T, E...>(base + layout->params_[(*next)++].offset);
+      view = view.over(base + layout->params_[(*next)++].offset);
     }
   };
 

@@ -134,6 +134,15 @@ class View {
     return view;
   }
 
+  /// A dense view of the same extents over other memory.
+  VJEPA_HOST_DEVICE constexpr View over(T* data) const {
+    View view;
+    view.data_ = data;
+    for (int d = 0; d < rank; ++d) view.extents_[d] = extent(d);
+    view.stride_ = inner_size();
+    return view;
+  }
+
  private:
   VJEPA_HOST_DEVICE constexpr Index inner_size() const {
     Index size = 1;

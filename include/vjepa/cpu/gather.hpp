@@ -65,6 +65,13 @@ struct Gather {
     });
   }
 
+  static void add_tokens(Context& ctx, Seq<const S> source, Seq<S> x) {
+    each_token(ctx, x, [&](Index b, Index i, S* out, Index n) {
+      const S* in = source.row(b) + i * n;
+      for (Index j = 0; j < n; ++j) out[j] = S(T(out[j]) + T(in[j]));
+    });
+  }
+
   static void fill_tokens(Context& ctx, Vec<const S> token, Seq<S> x) {
     each_token(ctx, x, [&](Index, Index, S* out, Index n) { std::copy(token.data(), token.data() + n, out); });
   }

@@ -74,6 +74,27 @@ struct Losses {
     });
   }
 
+  static void cross_entropy(Context& ctx, Mat<const S> logits, Labels labels, double weight, Vec<T> loss,
+                            Mat<S> dlogits) {
+    const Index n = logits.cols();
+    const double sum = ordered_sum(ctx, logits.rows(), [&](Index i) {
+      const S* in = logits.row(i);
+      S* out = dlogits.row(i);
+      const Index label = labels(i);
+      T largest = T(in[0]);
+      for (Index j = 1; j < n; ++j) largest = std::max(largest, T(in[j]));
+      T total = 0;
+      for (Index j = 0; j < n; ++j) total += std::exp(T(in[j]) - largest);
+      const T log_sum = largest + std::log(total);
+      const T missing = log_sum - T(in[label]);
+      for (Index j = 0; j < n; ++j) {
+        out[j] = S(T(weight) * (std::exp(T(in[j]) - log_sum) - T(j == label)));
+      }
+      return static_cast<double>(missing);
+    });
+    loss.data()[0] += T(weight * sum);
+  }
+
  private:
   /// Calls body(b, d, mean, unbiased variance) over the tokens of each feature.
   template <class Body>

@@ -13,9 +13,8 @@ namespace vjepa {
 ///
 ///   u = x + attn(norm1(x))
 ///   y = u + mlp(norm2(u))
-template <Index N, Index Heads, Index Hidden>
+template <Index N, Index Heads, Index Hidden, class Norm = LayerNorm<N>>
 struct Block {
-  using Norm = LayerNorm<N>;
   using Attn = SelfAttention<N, Heads>;
   using Ffn = Mlp<N, Hidden>;
 

@@ -7,10 +7,10 @@
 namespace vjepa {
 
 /// y = (x - mean) / sqrt(var + eps) * weight + bias on rows of N features (Ba, Kiros, Hinton, arXiv
-/// 1607.06450), with the eps of the official models.
-template <Index N>
+/// 1607.06450). The official transformers have an eps of 1e-6, the official pooler one of 1e-5.
+template <Index N, Index InverseEps = 1'000'000>
 struct LayerNorm {
-  static constexpr double eps = 1e-6;
+  static constexpr double eps = 1.0 / static_cast<double>(InverseEps);
 
   template <class T>
   struct Params {
