@@ -20,7 +20,6 @@
 #include "vjepa/train/jepa_pass.hpp"
 
 using namespace vjepa;
-
 using D = Cpu<float>;
 using Encoder = ViT<VitDims{.dim = 48, .depth = 2, .heads = 3, .patch = 8, .tubelet = 2}>;
 using Guess = Predictor<PredictorDims{.encoder_dim = Encoder::dim, .dim = 24, .heads = 3}>;

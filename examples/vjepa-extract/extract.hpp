@@ -10,6 +10,9 @@
 #include "vjepa/infer/encoder_positions.hpp"
 #include "vjepa/io/checkpoint.hpp"
 
+/// What becomes of the tokens of a clip.
+enum class Pool { mean, tokens, probe };
+
 /// What the command line asks for.
 struct ExtractOptions {
   std::string checkpoint;
@@ -20,7 +23,8 @@ struct ExtractOptions {
   bool partial = false;
   vjepa::PositionSource positions = vjepa::PositionSource::computed;
   std::vector<vjepa::Index> layers;
-  bool mean = true;  // over tokens, else every token
+  Pool pool = Pool::mean;
+  std::string probe;  // the checkpoint of Pool::probe
 
   vjepa::Index size = 0;
   vjepa::Index window = 0;

@@ -28,6 +28,7 @@
 #include "vjepa/data/video_source.hpp"
 #include "vjepa/infer/feature_extractor.hpp"
 #include "vjepa/infer/pooling.hpp"
+#include "vjepa/infer/probe_pooling.hpp"
 #include "vjepa/io/atomic_file.hpp"
 #include "vjepa/io/checkpoint.hpp"
 #include "vjepa/model/models.hpp"
@@ -92,6 +93,9 @@ class Manifest {
              {"checkpoint_key", o.checkpoint_key},
              {"model", o.model},
              {"device", device},
+             {"pool", o.pool == Pool::mean     ? "mean"
+                      : o.pool == Pool::tokens ? "tokens"
+                                               : o.probe},
              {"size", o.size},
              {"window", o.window},
              {"stride", o.stride},
@@ -134,6 +138,7 @@ class ExtractRun {
                   .positions = options.positions,
                   .layers = options.layers}),
         manifest_(options, row_shape(), D::describe(ctx)) {
+    if (options_.pool == Pool::probe) probe_.emplace(ctx, vjepa::Checkpoint(options_.probe));
     std::vector<std::string> names;
     for (const Input& input : inputs_) names.push_back(input.name);
     sink_ = make_sink(options.out, row_shape(), names);
@@ -171,7 +176,7 @@ class ExtractRun {
   std::vector<vjepa::Index> row_shape() const {
     std::vector<vjepa::Index> shape;
     if (encoder_.layers() > 1) shape.push_back(encoder_.layers());
-    if (!options_.mean) shape.push_back(encoder_.grid().size());
+    if (options_.pool == Pool::tokens) shape.push_back(encoder_.grid().size());
     shape.push_back(Encoder::dim);
     return shape;
   }
@@ -210,9 +215,7 @@ class ExtractRun {
     std::vector<float> pixels;
     for (const auto& [input, clip] : pending_) pixels.insert(pixels.end(), clip.pixels.begin(), clip.pixels.end());
     std::vector<std::vector<float>> layers;
-    for (const auto& tokens : encoder_(pixels)) {
-      layers.push_back(options_.mean ? mean_tokens<D>(*ctx_, tokens) : all_tokens<D>(*ctx_, tokens));
-    }
+    for (const auto& tokens : encoder_(pixels)) layers.push_back(pooled(tokens));
     const std::size_t part = layers.front().size() / pending_.size();
     std::vector<float> row;
     for (std::size_t b = 0; b < pending_.size(); ++b) {
@@ -226,6 +229,18 @@ class ExtractRun {
       manifest_.add(input->name, clip);
     }
     pending_.clear();
+  }
+
+  std::vector<float> pooled(vjepa::Seq<const vjepa::Scalar<D>> tokens) {
+    switch (options_.pool) {
+      case Pool::mean:
+        return vjepa::mean_tokens<D>(*ctx_, tokens);
+      case Pool::tokens:
+        return vjepa::all_tokens<D>(*ctx_, tokens);
+      case Pool::probe:
+        return (*probe_)(tokens);
+    }
+    return {};
   }
 
   std::string note() const {
@@ -259,6 +274,7 @@ class ExtractRun {
   ExtractOptions options_;
   std::vector<Input> inputs_;
   vjepa::FeatureExtractor<D, Encoder> encoder_;
+  std::optional<vjepa::ProbePooling<D, Encoder>> probe_;
   Manifest manifest_;
   std::unique_ptr<FeatureSink> sink_;
   std::vector<std::pair<const Input*, vjepa::TimedClip>> pending_;

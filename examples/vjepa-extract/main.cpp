@@ -53,7 +53,9 @@ po::options_description options() {
   add("model", text("")->value_name("NAME"),
       "vit_tiny, vit_small, vit_base, vit_large, ...; else what the checkpoint shows");
   add("out", po::value<std::string>()->value_name("OUT"), "F.npy, F.safetensors, a folder, or -");
-  add("pool", text("mean"), "mean over the tokens of a clip, or tokens: every one");
+  add("pool", text("mean"),
+      "mean over the tokens of a clip, tokens: every one, or probe: as a trained probe pools them");
+  add("probe", text("")->value_name("FILE"), "checkpoint of an attentive probe, for --pool probe");
   add("layers", text("")->value_name("N,N,..."),
       "blocks whose normed outputs are wanted, counted from 0; else the last");
   add("size", number(0), "pixels, square: the short side is resized and the middle cut out; 0: as trained");
@@ -109,6 +111,13 @@ bool is_first(const po::variables_map& given, const char* name, std::string_view
   return word == first;
 }
 
+Pool pool(const std::string& word) {
+  if (word == "mean") return Pool::mean;
+  if (word == "tokens") return Pool::tokens;
+  if (word == "probe") return Pool::probe;
+  fail("--pool ", word, ": choose mean, tokens or probe");
+}
+
 ExtractOptions parsed(const po::variables_map& given) {
   for (const char* name : {"checkpoint", "out", "input"}) {
     if (given.count(name) == 0) {
@@ -125,7 +134,10 @@ ExtractOptions parsed(const po::variables_map& given) {
   o.positions = is_first(given, "positions", "computed", "interpolated") ? vjepa::PositionSource::computed
                                                                          : vjepa::PositionSource::interpolated;
   o.layers = numbers(given["layers"].as<std::string>());
-  o.mean = is_first(given, "pool", "mean", "tokens");
+  o.probe = given["probe"].as<std::string>();
+  o.pool = pool(given["pool"].as<std::string>());
+  if ((o.pool == Pool::probe) != !o.probe.empty()) fail("--pool probe and --probe FILE go together");
+  if (o.pool == Pool::probe && !o.layers.empty()) fail("--layers: a probe pools the last block alone; leave it out");
   o.size = in_range<Index>(given, "size", 0, 4096);
   o.window = in_range<Index>(given, "window", 0, 4096);
   o.stride = in_range<Index>(given, "stride", 1, many);

@@ -6,6 +6,8 @@
 #include "vjepa/cpu/cpu.hpp"
 #include "vjepa/infer/feature_extractor.hpp"
 #include "vjepa/infer/pooling.hpp"
+#include "vjepa/infer/probe_pooling.hpp"
+#include "vjepa/io/state_dict.hpp"
 #include "vjepa/model/models.hpp"
 
 using namespace vjepa;
@@ -76,6 +78,44 @@ TEST_CASE("positions for clips of another size are interpolated, or computed, as
         ViTTiny<>::positions(options.clip, true));
   Extractor computed(ctx, weights, options);
   CHECK(relative_error(all_tokens<D>(ctx, computed(clips)[0]), expected) > 1e-4);
+}
+
+TEST_CASE("a trained probe pools tokens as the official one does") {
+  const auto path = VJEPA_GOLDEN("probe");
+  using Encoder = ViT<VitDims{.dim = 32, .depth = 1, .heads = 2}>;
+  for (const char* name : {"attentive_depth1.safetensors", "attentive_depth2.safetensors"}) {
+    const Checkpoint golden(path / name);
+    StateDict renamed;
+    for (StoredTensor tensor : golden.tensors()) {
+      if (!tensor.name.starts_with("weights.")) continue;
+      tensor.name.replace(0, 8, "classifier.module.");
+      renamed.refer(tensor);
+    }
+    const TemporaryFolder folder;
+    write_safetensors(folder.path() / "probe.safetensors", renamed.tensors());
+
+    D::Context ctx(2);
+    ProbePooling<D, Encoder> pooling(ctx, Checkpoint(folder.path() / "probe.safetensors"));
+    const StoredTensor& stored = golden.at("tokens");
+    const Array<D, float> tokens(ctx, stored.as<float>());
+    const auto pooled = pooling(Seq<const float>(tokens.data(), stored.shape[0], stored.shape[1], 32));
+
+    const auto weight = golden.at("weights.linear.weight").as<float>();
+    std::vector<float> logits;
+    for (std::size_t b = 0; b < pooled.size() / 32; ++b) {
+      for (std::size_t c = 0; c < weight.size() / 32; ++c) {
+        float sum = golden.at("weights.linear.bias").as<float>()[c];
+        for (std::size_t d = 0; d < 32; ++d) sum += pooled[b * 32 + d] * weight[c * 32 + d];
+        logits.push_back(sum);
+      }
+    }
+    CHECK(relative_error(logits, golden.at("logits").as<float>()) < 1e-5);
+
+    using Wider = ViT<VitDims{.dim = 64, .depth = 1, .heads = 2}>;
+    using WiderPooling = ProbePooling<D, Wider>;
+    CHECK_THROWS_WITH(WiderPooling(ctx, Checkpoint(folder.path() / "probe.safetensors")),
+                      Contains("features of width 32"));
+  }
 }
 
 TEST_CASE("a checkpoint of another model is refused with what does not fit, unless a part will do") {

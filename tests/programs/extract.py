@@ -45,18 +45,19 @@ def read_npy(path):
     return [int(n) for n in shape.split(",") if n.strip()], raw[10 + length:]
 
 
+GENERATOR = random.Random(1)
+
+
+def normal(*shape):
+    size = 1
+    for n in shape:
+        size *= n
+    # One row of random numbers, repeated: quick to make, and of a prime length so that no two rows are alike.
+    row = [GENERATOR.gauss(0, 0.05) for _ in range(997)]
+    return list(shape), array.array("f", (row * (size // 997 + 1))[:size])
+
+
 def random_encoder():
-    generator = random.Random(1)
-
-    def normal(*shape):
-        size = 1
-        for n in shape:
-            size *= n
-        # One row of random numbers, rotated: quick to make, and no two rows alike.
-        row = [generator.gauss(0, 0.05) for _ in range(997)]
-        values = array.array("f", (row * (size // 997 + 2))[:size])
-        return list(shape), values
-
     tensors = {"patch_embed.proj.weight": normal(DIM, 3, 2, 16, 16), "patch_embed.proj.bias": normal(DIM),
                "norm.weight": normal(DIM), "norm.bias": normal(DIM)}
     for i in range(DEPTH):
@@ -65,6 +66,18 @@ def random_encoder():
                             ("norm2.weight", [DIM]), ("norm2.bias", [DIM]), ("mlp.fc1.weight", [4 * DIM, DIM]),
                             ("mlp.fc1.bias", [4 * DIM]), ("mlp.fc2.weight", [DIM, 4 * DIM]), ("mlp.fc2.bias", [DIM])):
             tensors[f"blocks.{i}.{name}"] = normal(*shape)
+    return tensors
+
+
+def random_probe():
+    block = "pooler.cross_attention_block."
+    tensors = {"pooler.query_tokens": normal(1, 1, DIM), "linear.weight": normal(5, DIM), "linear.bias": normal(5)}
+    for name, shape in (("norm1.weight", [DIM]), ("norm1.bias", [DIM]), ("xattn.q.weight", [DIM, DIM]),
+                        ("xattn.q.bias", [DIM]), ("xattn.kv.weight", [2 * DIM, DIM]), ("xattn.kv.bias", [2 * DIM]),
+                        ("xattn.proj.weight", [DIM, DIM]), ("xattn.proj.bias", [DIM]), ("norm2.weight", [DIM]),
+                        ("norm2.bias", [DIM]), ("mlp.fc1.weight", [4 * DIM, DIM]), ("mlp.fc1.bias", [4 * DIM]),
+                        ("mlp.fc2.weight", [DIM, 4 * DIM]), ("mlp.fc2.bias", [DIM])):
+        tensors[block + name] = normal(*shape)
     return tensors
 
 
@@ -123,6 +136,15 @@ def main():
         shape, raw = read_npy(root / "layers.npy")
         assert shape == [1, 2, DIM] and raw[4 * DIM:] == rows[:4 * DIM], shape
 
+        # A probe pools them by a query of its own.
+        probe = root / "probe.safetensors"
+        write_safetensors(probe, {f"classifier.{key}": value for key, value in random_probe().items()})
+        run(clips[0], "--out", root / "probe.npy", "--pool", "probe", "--probe", probe)
+        shape, raw = read_npy(root / "probe.npy")
+        assert shape == [1, DIM] and raw != rows[:4 * DIM], shape
+        done = run(clips[0], "--out", root / "x.npy", "--pool", "probe", "--probe", weights, status=1)
+        assert "holds no attentive probe" in done.stderr.decode(), done.stderr
+
         # Windows over a file are those over a pipe and over an address; each is at its place.
         run(clips[0], "--window", "4", "--every", "3", "--out", root / "windows.npy")
         shape, windows = read_npy(root / "windows.npy")
@@ -174,7 +196,7 @@ def main():
                                    ("INPUT is missing", ["--out", root / "x.npy"]),
                                    ("ends in .npy", [clips[0], "--out", root / "x.txt"]),
                                    ("share this name", [clips[0], clips[0], "--out", root / "x.safetensors"]),
-                                   ("--pool max: choose mean or tokens",
+                                   ("--pool max: choose mean, tokens or probe",
                                     [clips[0], "--out", root / "x.npy", "--pool", "max"]),
                                    ("blocks 0 to 11", [clips[0], "--out", root / "x.npy", "--layers", "12"]),
                                    ("no input format 'nonsense'",
