@@ -29,7 +29,6 @@
 #include "vjepa/model/models.hpp"
 
 using namespace vjepa;
-
 using D = Cpu<float>;
 using Models = ModelList<NamedModel<"vit_tiny", ViTTiny<>>, NamedModel<"vit_large", ViTLarge<>>>;
 

@@ -16,7 +16,7 @@
 #include "vjepa/core/error.hpp"
 #include "vjepa/data/loader.hpp"
 #include "vjepa/data/video_list.hpp"
-#include "vjepa/io/safetensors.hpp"
+#include "vjepa/io/checkpoint.hpp"
 #include "vjepa/train/csv_log.hpp"
 #include "vjepa/train/line_chart.hpp"
 #include "vjepa/train/pretrain_config.hpp"
@@ -244,12 +244,12 @@ class PretrainRun {
 
   /// A run is resumed as it was begun; with other values it would be another run.
   void check_same_run() const {
-    const SafetensorsFile file(resume_from_);
+    const Checkpoint file(resume_from_);
     for (const auto& [key, value] : description()) {
-      const auto saved = file.metadata().find(key);
-      if (key == "vjepa_version" || saved == file.metadata().end() || saved->second == value) continue;
-      fail(resume_from_.string(), ": the run has ", key, " = ", saved->second, ", the configuration ", value,
-           "; set it to ", saved->second, " to resume, or begin anew with --overwrite");
+      const auto saved = file.metadata(key);
+      if (key == "vjepa_version" || !saved || *saved == value) continue;
+      fail(resume_from_.string(), ": the run has ", key, " = ", *saved, ", the configuration ", value, "; set it to ",
+           *saved, " to resume, or begin anew with --overwrite");
     }
   }
 

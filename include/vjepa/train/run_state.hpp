@@ -80,27 +80,30 @@ void save_run_state(const std::filesystem::path& path, Trainer& trainer, RunPosi
   write_safetensors(path, state.tensors(), metadata);
 }
 
-/// Reads what save_run_state wrote into a trainer of the same configuration, and returns the position. Throws Error
-/// that says what does not fit; the trainer is changed only when everything fits.
+/// Reads what save_run_state wrote, or the official trainer's checkpoint, into a trainer of the same configuration, and
+/// returns the position: that of an official run follows from its optimizer's count of steps. Throws Error that says
+/// what does not fit; the trainer is changed only when everything fits.
 template <class Trainer>
 RunPosition load_run_state(const std::filesystem::path& path, Trainer& trainer) {
   using T = typename Trainer::T;
   auto& ctx = trainer.context();
   const Checkpoint file(path);
-  const auto& metadata = file.metadata();
-  const auto format = metadata.find("format");
-  if (format == metadata.end() || format->second != detail::run_state_format) {
-    fail(path.string(), ": not the state of a pretraining run");
-  }
   RunPosition position;
-  detail::each_field(position, [&](const char* name, auto& value) {
-    const auto entry = metadata.find(name);
-    const std::string text = entry == metadata.end() ? "" : entry->second;
+  const auto read = [&](const char* name, auto& value) {
+    const std::string text = file.metadata(name).value_or("");
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size()) {
       fail(path.string(), ": the run's '", name, "' is missing or no number");
     }
-  });
+  };
+  if (file.metadata("format") == detail::run_state_format) {
+    detail::each_field(position, read);
+  } else if (file.metadata("opt.step")) {
+    read("opt.step", position.steps);
+    position.batches_read = position.steps;
+  } else {
+    fail(path.string(), ": not the state of a pretraining run");
+  }
 
   const ParamLayout& encoder = trainer.encoder().layout();
   const ParamLayout& predictor = trainer.predictor().layout();
