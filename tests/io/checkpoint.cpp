@@ -141,6 +141,19 @@ TEST_CASE("a run goes through the official layout and back, its optimizer by nam
   CHECK(std::ranges::count(names, "opt.state.1.exp_avg") == 1);
 }
 
+TEST_CASE("what a run of this library counts stands where the official trainer looks") {
+  const TemporaryFolder folder;
+  const StateDict state = small_run();
+  TorchCheckpointWriter(listed(state), {{"steps", "7"}, {"optimization.ipe", "3"}, {"data.batch_size", "5"}})
+      .write(folder.path() / "run.pth.tar");
+  const TorchFile raw(folder.path() / "run.pth.tar");
+  CHECK(raw.metadata().at("epoch") == "2");
+  CHECK(raw.metadata().at("batch_size") == "5");
+  const auto step = std::ranges::find(raw.tensors(), "opt.state.1.step", &StoredTensor::name);
+  REQUIRE(step != raw.tensors().end());
+  CHECK(step->as<float>() == std::vector<float>{7});
+}
+
 TEST_CASE("deflated archives and strided tensors are read") {
   const TemporaryFolder folder;
   const auto path = folder.path() / "x.pt";
@@ -202,7 +215,7 @@ TEST_CASE("pickles that are not checkpoints are refused, and nothing in them is 
   refused("cos\nsystem\n", "'' is neither tensor, number nor text");
   refused("i__builtin__\nexit\n", "opcode 105");
   refused("\x82\x01", "opcode 130");
-  refused("}}\x81", "opcode 129");
+  refused("}}\x81", "save the module's state_dict()");
   refused("h\x05", "never kept");
   refused("0", "a value is missing");
   refused("t", "a mark is missing");
@@ -225,7 +238,7 @@ TEST_CASE("pickles that are not checkpoints are refused, and nothing in them is 
     for (int k = 0; k < 30; ++k) bomb += std::string("h") + static_cast<char>(i - 1);
     bomb += std::string("eq") + i;
   }
-  refused(bomb, "more than 1000000 values");
+  refused(bomb, "more than 100000 values");
 }
 
 TEST_CASE("damaged archives are refused") {

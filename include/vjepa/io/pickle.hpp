@@ -271,6 +271,9 @@ class Reader {
       case 'b':  // the attributes of an object, such as a state dict's versions: no weights
         pop();
         return;
+      case 0x81:
+      case 0x92:
+        bad("it holds whole Python objects; save the module's state_dict() instead");
       default:
         bad("the opcode ", int{op}, " is not one that torch.save writes");
     }

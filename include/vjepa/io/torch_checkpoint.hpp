@@ -26,7 +26,9 @@ namespace vjepa {
 class TorchCheckpointWriter {
  public:
   TorchCheckpointWriter(std::vector<StoredTensor> tensors, std::map<std::string, std::string> metadata)
-      : tensors_(std::move(tensors)), metadata_(std::move(metadata)) {}
+      : tensors_(std::move(tensors)), metadata_(std::move(metadata)), official_(metadata_) {
+    name_counts();
+  }
 
   /// Writes the file, whole or not at all.
   void write(const std::filesystem::path& path) {
@@ -65,6 +67,21 @@ class TorchCheckpointWriter {
   }
   static Value dict(std::vector<Value> items) { return TorchWriter::container(Kind::dict, std::move(items)); }
 
+  /// What a run of this library counts and describes, as the official trainer names it.
+  void name_counts() {
+    const auto whole = [&](const char* key) {
+      const Value value = number(key, -1);
+      const auto* integer = std::get_if<std::int64_t>(&value);
+      return integer != nullptr ? *integer : -1;
+    };
+    const std::int64_t steps = whole("steps");
+    const std::int64_t epoch_steps = whole("optimization.ipe");
+    const std::int64_t batch_size = whole("data.batch_size");
+    if (steps >= 0) official_.emplace("opt.step", std::to_string(steps));
+    if (steps >= 0 && epoch_steps > 0) official_.emplace("epoch", std::to_string(steps / epoch_steps));
+    if (batch_size > 0) official_.emplace("batch_size", std::to_string(batch_size));
+  }
+
   static bool is_moment(std::string_view name) {
     return name.starts_with("opt.exp_avg.") || name.starts_with("opt.exp_avg_sq.");
   }
@@ -93,8 +110,8 @@ class TorchCheckpointWriter {
 
   /// A metadata value as a number, an integer where it has no point.
   Value number(const std::string& key, double otherwise) const {
-    const auto found = metadata_.find(key);
-    const std::string value = found == metadata_.end() ? "" : found->second;
+    const auto found = official_.find(key);
+    const std::string value = found == official_.end() ? "" : found->second;
     const char* end = value.data() + value.size();
     std::int64_t integer = 0;
     if (const auto [rest, error] = std::from_chars(value.data(), end, integer); error == std::errc{} && rest == end) {
@@ -155,6 +172,7 @@ class TorchCheckpointWriter {
 
   std::vector<StoredTensor> tensors_;
   std::map<std::string, std::string> metadata_;
+  std::map<std::string, std::string> official_;  // the same, and what follows from it
   TorchWriter writer_;
 };
 

@@ -43,7 +43,7 @@ class TorchFile {
 
  private:
   // What is pickled once may stand in many places, and is copied to each.
-  static constexpr std::size_t max_values = 1'000'000;
+  static constexpr std::size_t max_values = 100'000;
   static constexpr std::size_t max_listing = std::size_t{64} << 20;
   static constexpr std::size_t max_name = 1024;
 
