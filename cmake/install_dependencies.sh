@@ -10,7 +10,7 @@ packages=(
   libboost-program-options-dev libyaml-cpp-dev                        # the programs
   nlohmann-json3-dev zlib1g-dev                                       # checkpoint files
   libdnnl-dev                                                         # faster products; Eigen's serve without it
-  catch2 ffmpeg                                                       # the tests
+  catch2 ffmpeg curl                                                  # the tests; curl fetches models, too
 )
 
 missing=()
