@@ -5,12 +5,12 @@ set -euo pipefail
 
 packages=(
   g++ cmake ninja-build python3
-  libeigen3-dev                                                       # the core
-  libavdevice-dev libavformat-dev libavcodec-dev libswscale-dev libavutil-dev  # video
-  libboost-program-options-dev libyaml-cpp-dev                        # the programs
-  nlohmann-json3-dev zlib1g-dev                                       # checkpoint files
-  libdnnl-dev                                                         # faster products; Eigen's serve without it
-  catch2 ffmpeg pkg-config python3-venv                               # the tests
+  libeigen3-dev                                                                 # the core
+  libavdevice-dev libavformat-dev libavcodec-dev libswscale-dev libavutil-dev   # video
+  libboost-program-options-dev libyaml-cpp-dev                                  # the programs
+  nlohmann-json3-dev zlib1g-dev                                                 # checkpoint files
+  libdnnl-dev                                                                   # faster products; Eigen's serve without it
+  catch2 ffmpeg pkg-config python3-venv curl                                    # the tests; curl fetches models, too
 )
 
 missing=()

@@ -147,10 +147,11 @@ class YamlSection {
   }
 
   [[noreturn]] void bad(const YAML::Node& value, const std::string& path, std::string_view wanted) const {
-    std::string scalar = value.IsScalar() ? value.Scalar() : "";
     constexpr std::size_t shown = 60;  // a file that is no YAML can be one long text
-    if (scalar.size() > shown) scalar.replace(shown, std::string::npos, "...");
-    const std::string found = value.IsScalar()     ? "'" + scalar + "'"
+    const auto quoted = [](const std::string& scalar) {
+      return text("'", scalar.substr(0, shown), scalar.size() > shown ? "...'" : "'");
+    };
+    const std::string found = value.IsScalar()     ? quoted(value.Scalar())
                               : value.IsSequence() ? "a list"
                               : value.IsMap()      ? "a mapping"
                                                    : "nothing";
