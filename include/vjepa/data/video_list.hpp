@@ -1,8 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +17,7 @@
 #include "vjepa/core/error.hpp"
 #include "vjepa/core/random.hpp"
 #include "vjepa/core/view.hpp"
+#include "vjepa/data/media_names.hpp"
 
 namespace vjepa {
 
@@ -151,15 +150,6 @@ class VideoList {
   void keep(std::shared_ptr<const std::string> text, std::filesystem::path folder) {
     texts_.push_back(std::move(text));
     folders_.push_back(std::move(folder));
-  }
-
-  static bool is_video_name(const std::filesystem::path& path) {
-    static constexpr std::array<std::string_view, 24> extensions = {
-        ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m2v",  ".ts",  ".mts", ".m2ts",
-        ".wmv", ".asf", ".flv", ".ogv", ".ogg",  ".3gp", ".3g2", ".vob",  ".divx", ".mxf", ".gif", ".y4m"};
-    std::string extension = path.extension().string();
-    for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
   }
 
   static std::string unquoted(std::string_view field) {

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace vjepa {
+
+namespace detail {
+
+inline bool has_extension(const std::filesystem::path& path, std::span<const std::string_view> extensions) {
+  std::string extension = path.extension().string();
+  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
+}
+
+}  // namespace detail
+
+/// Whether a file in a folder is named as videos are.
+inline bool is_video_name(const std::filesystem::path& path) {
+  static constexpr std::array<std::string_view, 24> extensions = {
+      ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m2v",  ".ts",  ".mts", ".m2ts",
+      ".wmv", ".asf", ".flv", ".ogv", ".ogg",  ".3gp", ".3g2", ".vob",  ".divx", ".mxf", ".gif", ".y4m"};
+  return detail::has_extension(path, extensions);
+}
+
+/// Whether a file in a folder is named as pictures are: what torchvision's ImageFolder takes, and AVIF.
+inline bool is_image_name(const std::filesystem::path& path) {
+  static constexpr std::array<std::string_view, 11> extensions = {".jpg", ".jpeg", ".png",  ".ppm",  ".bmp", ".pgm",
+                                                                  ".tif", ".tiff", ".webp", ".avif", ".jxl"};
+  return detail::has_extension(path, extensions);
+}
+
+}  // namespace vjepa

@@ -1,0 +1,136 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "vjepa/core/view.hpp"
+
+namespace vjepa {
+
+/// Reads several sources at once, each into a queue of its own, so that whoever takes their items source by source, in
+/// order, seldom waits and memory stays bounded.
+template <class Item>
+class ReadAhead {
+ public:
+  /// Takes an item; false when no more are wanted.
+  using Emit = std::function<bool(Item)>;
+  /// Reads source i. What it throws, `next` throws to whoever takes that source's items.
+  using Read = std::function<void(Index source, const Emit& emit)>;
+
+  /// What happens when there is no room: reading waits, or the oldest item is dropped, for sources that do not wait.
+  enum class Full { wait, drop_oldest };
+
+  /// `capacity`: the most items held at once, at least 1.
+  ReadAhead(Index sources, int threads, std::size_t capacity, Full full, Read read)
+      : queues_(static_cast<std::size_t>(sources)), capacity_(capacity), full_(full), read_(std::move(read)) {
+    for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  }
+  ReadAhead(const ReadAhead&) = delete;
+  ~ReadAhead() {
+    stop();
+    for (std::thread& t : threads_) t.join();
+  }
+
+  /// The next item of a source, nothing at its end. Sources are taken in order, each to its end.
+  std::optional<Item> next(Index source) {
+    std::unique_lock lock(mutex_);
+    Queue& queue = queues_[static_cast<std::size_t>(source)];
+    wanted_ = &queue;
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return !queue.items.empty() || queue.ended || stopping_; });
+    if (queue.items.empty()) {
+      if (queue.error) std::rethrow_exception(std::exchange(queue.error, nullptr));
+      return std::nullopt;
+    }
+    Item item = std::move(queue.items.front());
+    queue.items.pop_front();
+    --held_;
+    lock.unlock();
+    changed_.notify_all();
+    return item;
+  }
+
+  /// Items dropped so far.
+  Index dropped() const {
+    const std::lock_guard lock(mutex_);
+    return dropped_;
+  }
+
+  /// Ends reading; what is in the queues can still be taken.
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    changed_.notify_all();
+  }
+
+ private:
+  struct Queue {
+    std::deque<Item> items;
+    bool ended = false;
+    std::exception_ptr error;
+  };
+
+  void work() {
+    for (;;) {
+      std::unique_lock lock(mutex_);
+      if (stopping_ || next_source_ == static_cast<Index>(queues_.size())) return;
+      const Index source = next_source_++;
+      Queue& queue = queues_[static_cast<std::size_t>(source)];
+      lock.unlock();
+      std::exception_ptr error;
+      try {
+        read_(source, [&](Item item) { return emit(queue, std::move(item)); });
+      } catch (...) {
+        error = std::current_exception();
+      }
+      lock.lock();
+      queue.error = error;
+      queue.ended = true;
+      lock.unlock();
+      changed_.notify_all();
+    }
+  }
+
+  bool emit(Queue& queue, Item item) {
+    {
+      std::unique_lock lock(mutex_);
+      if (full_ == Full::drop_oldest && held_ >= capacity_ && !queue.items.empty()) {
+        queue.items.pop_front();
+        --held_;
+        ++dropped_;
+      }
+      // The source that is waited for has room for one item even when those after it took all.
+      changed_.wait(lock, [&] { return stopping_ || held_ < capacity_ || (&queue == wanted_ && queue.items.empty()); });
+      if (stopping_) return false;
+      queue.items.push_back(std::move(item));
+      ++held_;
+    }
+    changed_.notify_all();
+    return true;
+  }
+
+  std::vector<Queue> queues_;
+  std::size_t capacity_;
+  Full full_;
+  Read read_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  Index next_source_ = 0;
+  const Queue* wanted_ = nullptr;  // of the source that `next` was last asked for
+  std::size_t held_ = 0;           // items in all queues
+  Index dropped_ = 0;
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace vjepa
