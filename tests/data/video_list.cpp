@@ -71,3 +71,29 @@ TEST_CASE("every video comes once before any comes again; weights choose between
   for (std::uint64_t k = 0; k < 4000; ++k) last += list.at(1, k, std::vector<double>{1, 3}) == 3 ? 1 : 0;
   CHECK(last == Approx(3000).margin(120));  // four standard deviations
 }
+
+TEST_CASE("class folders give labels by the order of their names") {
+  const TemporaryFolder folder;
+  for (const char* file : {"b/1.jpg", "b/deep/2.PNG", "a/3.webp", "a/notes.txt"}) {
+    std::filesystem::create_directories((folder.path() / file).parent_path());
+    write_bytes(folder.path() / file, "x");
+  }
+  VideoList list;
+  CHECK(list.add_classes(folder.path(), is_image_name) == std::vector<std::string>{"a", "b"});
+  REQUIRE(list.size() == 3);
+  CHECK(list.path(0) == folder.path() / "a/3.webp");
+  CHECK(list.label(0) == 0);
+  CHECK(list.label(2) == 1);
+  CHECK(list.where(2) == list.path(2).string());
+  std::filesystem::create_directory(folder.path() / "c");
+  CHECK_THROWS_WITH(list.add_classes(folder.path(), is_image_name), Contains("/c: the class is empty"));
+  CHECK_THROWS_WITH(list.add_classes(folder.path() / "c", is_image_name), Contains("/c: holds no class folders"));
+}
+
+TEST_CASE("a list says where it names a video") {
+  const TemporaryFolder folder;
+  VideoList list;
+  list.add(csv(folder, "/a.mp4 1\n\n/b.mp4 2\n"));
+  CHECK(list.where(0) == (folder.path() / "list.csv").string() + ":1");
+  CHECK(list.where(1) == (folder.path() / "list.csv").string() + ":3");
+}

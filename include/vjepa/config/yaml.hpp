@@ -140,7 +140,7 @@ class YamlSection {
   /// "file.yaml:12: ", or "--set a.b=c: " for a value of the command line.
   std::string where(const YAML::Node& node, const std::string& path) const {
     for (const auto& [overridden, argument] : source_->overrides) {
-      if (path == overridden || path.starts_with(overridden + ".")) return "--set " + argument + ": ";
+      if (path == overridden || path.starts_with(overridden + ".")) return text("--set ", argument, ": ");
     }
     const int line = node.IsDefined() ? node.Mark().line : -1;
     return source_->file + (line >= 0 ? ":" + std::to_string(line + 1) : "") + ": ";

@@ -20,6 +20,7 @@
 #include "vjepa/core/view.hpp"
 #include "vjepa/data/clip_sampler.hpp"
 #include "vjepa/data/clip_transform.hpp"
+#include "vjepa/data/sampled_clips.hpp"
 #include "vjepa/data/video_list.hpp"
 #include "vjepa/data/video_reader.hpp"
 
@@ -170,21 +171,11 @@ class Loader {
       fail(path.string(), ": has ", frames, " frames, fewer than the ", sampler.span(reader.fps()), " of a clip");
     }
     Random when({.seed = options_.seed, .purpose = Purpose::clip, .epoch = attempt, .sample = key});
-    std::vector<Index> numbers;
-    try {
-      for (const auto& clip : sampler(frames, reader.fps(), when)) {
-        numbers.insert(numbers.end(), clip.begin(), clip.end());
-      }
-    } catch (const Error& e) {
-      fail(path.string(), ": ", e.what());
-    }
-    const Frames all = reader.read(numbers);
     Random augment({.seed = options_.seed, .purpose = Purpose::augment, .epoch = attempt, .sample = key});
+    SampledClips sampled = sample_clips(reader, sampler, when);
     for (Index c = 0; c < sampler.num_clips; ++c) {
-      Frames clip(sampler.frames_per_clip, all.height, all.width);
-      const std::uint8_t* from = all.frame(c * clip.count);
-      std::copy(from, from + clip.count * clip.frame_size(), clip.pixels.begin());
-      options_.transform(clip, augment, slot.clips.data() + (c * samples() + place) * clip_size());
+      options_.transform(sampled.clips[static_cast<std::size_t>(c)], augment,
+                         slot.clips.data() + (c * samples() + place) * clip_size());
     }
     slot.labels[static_cast<std::size_t>(place)] = list_->label(video);
   }

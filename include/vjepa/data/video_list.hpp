@@ -21,8 +21,8 @@
 
 namespace vjepa {
 
-/// The videos of a run: of CSV lists, `path label` a line, and of folders. A path with spaces stands in double quotes,
-/// a quote within them twice. A list of millions of lines is read in seconds and kept as the text it is.
+/// The videos or images of a run: of CSV lists, `path label` a line, and of folders. A path with spaces stands in
+/// double quotes, a quote within them twice. A list of millions of lines is read in seconds and kept as the text it is.
 class VideoList {
  public:
   /// Adds a CSV list or every video in a folder and the folders within it. Throws Error, with the line, for what is
@@ -40,6 +40,30 @@ class VideoList {
     starts_.push_back(before);
   }
 
+  /// Adds every video or image of a folder of class folders, labelled by the order of the classes' names, and returns
+  /// these. Throws Error when there is no class, or one that holds no such file.
+  std::vector<std::string> add_classes(const std::filesystem::path& source,
+                                       bool (*wanted)(const std::filesystem::path&)) {
+    std::error_code error;
+    std::vector<std::string> names;
+    for (std::filesystem::directory_iterator it(source, error), end; it != end && !error; it.increment(error)) {
+      std::error_code ignored;
+      if (it->is_directory(ignored)) names.push_back(it->path().filename().string());
+    }
+    if (error) fail(source.string(), ": cannot be listed: ", error.message());
+    if (names.empty()) fail(source.string(), ": holds no class folders");
+    std::sort(names.begin(), names.end());
+    starts_.push_back(entries_.size());
+    for (std::size_t label = 0; label < names.size(); ++label) {
+      const std::vector<std::string> paths = files_within(source / names[label], wanted);
+      if (paths.empty()) {
+        fail((source / names[label]).string(), ": the class is empty: no file in it is named as what is classified");
+      }
+      keep(paths, static_cast<std::int64_t>(label));
+    }
+    return names;
+  }
+
   Index size() const { return static_cast<Index>(entries_.size()); }
 
   /// A relative path of a list is looked for in the working folder, then beside the list.
@@ -49,7 +73,16 @@ class VideoList {
     std::filesystem::path path = unquoted(std::string_view(text).substr(entry.begin, entry.length));
     std::error_code ignored;
     if (path.is_absolute() || std::filesystem::exists(path, ignored)) return path;
-    return folders_[entry.text] / path;
+    return lists_[entry.text].parent_path() / path;
+  }
+
+  /// Where a video is named: "list.csv:12", or its own path.
+  std::string where(Index i) const {
+    const Entry& entry = entries_[static_cast<std::size_t>(i)];
+    if (lists_[entry.text].empty()) return path(i).string();
+    const auto begin = texts_[entry.text]->begin();
+    const auto line = 1 + std::count(begin, begin + static_cast<std::ptrdiff_t>(entry.begin), '\n');
+    return text(lists_[entry.text].string(), ":", line);
   }
 
   /// The label of a list; 0 for the videos of a folder.
@@ -90,7 +123,8 @@ class VideoList {
       begin = next;
     }
     if (entries_.size() == before) fail(source.string(), ": lists no videos; a line is: path label");
-    keep(std::move(content), source.parent_path());
+    texts_.push_back(std::move(content));
+    lists_.push_back(source);
   }
 
   Entry parse(std::string_view text, std::size_t begin, std::size_t end, const std::filesystem::path& source,
@@ -121,6 +155,15 @@ class VideoList {
   }
 
   void add_folder(const std::filesystem::path& source) {
+    const std::vector<std::string> paths = files_within(source, is_video_name);
+    if (paths.empty()) fail(source.string(), ": holds no files that are named as videos are (.mp4, .avi, .mkv, ...)");
+    keep(paths, 0);
+  }
+
+  /// The files of a folder and the folders within it whose names are `wanted`, sorted: the order of a folder differs
+  /// from machine to machine.
+  static std::vector<std::string> files_within(const std::filesystem::path& source,
+                                               bool (*wanted)(const std::filesystem::path&)) {
     std::vector<std::string> paths;
     const auto options = std::filesystem::directory_options::follow_directory_symlink |
                          std::filesystem::directory_options::skip_permission_denied;
@@ -128,28 +171,26 @@ class VideoList {
     for (std::filesystem::recursive_directory_iterator it(source, options, error), end; it != end && !error;
          it.increment(error)) {
       std::error_code ignored;
-      if (is_video_name(it->path()) && it->is_regular_file(ignored)) paths.push_back(it->path().string());
+      if (wanted(it->path()) && it->is_regular_file(ignored)) paths.push_back(it->path().string());
       if (it.depth() > 64) it.disable_recursion_pending();  // links in a circle
     }
     if (error) fail(source.string(), ": cannot be listed: ", error.message());
-    if (paths.empty()) fail(source.string(), ": holds no files that are named as videos are (.mp4, .avi, .mkv, ...)");
-    // The order of a folder differs from machine to machine.
     std::sort(paths.begin(), paths.end());
+    return paths;
+  }
+
+  void keep(const std::vector<std::string>& paths, std::int64_t label) {
     auto content = std::make_shared<std::string>();
     for (const std::string& path : paths) {
       std::string quoted = "\"";
       for (const char c : path) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
       quoted += '"';
-      entries_.push_back(
-          {static_cast<std::uint32_t>(texts_.size()), static_cast<std::uint32_t>(quoted.size()), content->size(), 0});
+      entries_.push_back({static_cast<std::uint32_t>(texts_.size()), static_cast<std::uint32_t>(quoted.size()),
+                          content->size(), label});
       *content += quoted;
     }
-    keep(std::move(content), {});
-  }
-
-  void keep(std::shared_ptr<const std::string> text, std::filesystem::path folder) {
-    texts_.push_back(std::move(text));
-    folders_.push_back(std::move(folder));
+    texts_.push_back(std::move(content));
+    lists_.emplace_back();
   }
 
   static std::string unquoted(std::string_view field) {
@@ -173,8 +214,8 @@ class VideoList {
   }
 
   std::vector<std::shared_ptr<const std::string>> texts_;
-  std::vector<std::filesystem::path> folders_;  // of each text, for its relative paths
-  std::vector<std::size_t> starts_;             // the first entry of each source
+  std::vector<std::filesystem::path> lists_;  // the CSV list that each text was read from; empty for folders
+  std::vector<std::size_t> starts_;           // the first entry of each source
   std::vector<Entry> entries_;
 };
 
