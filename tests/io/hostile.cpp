@@ -80,14 +80,17 @@ Entry deflated(const std::string& name, const std::string& data) {
   return {.name = name, .data = out, .size = data.size(), .method = 8};
 }
 
-/// A zip archive whose directory gives every size in 64 bits.
-std::string zip_of(const std::vector<Entry>& entries) {
+/// A zip archive that gives every size and place in 64 bits, as if `hole` bytes more stood before the first entry's
+/// data.
+std::string zip_of(const std::vector<Entry>& entries, std::uint64_t hole = 0) {
   std::string out;
   std::string directory;
   const auto put = [](std::string& to, std::uint64_t value, int width) {
     for (int i = 0; i < width; ++i, value >>= 8) to += static_cast<char>(value & 0xff);
   };
+  const auto place = [&] { return out.empty() ? 0 : out.size() + hole; };
   for (const Entry& entry : entries) {
+    const std::uint64_t more = out.empty() ? hole : 0;
     put(directory, 0x02014b50, 4);
     put(directory, 0, 6);
     put(directory, entry.method, 2);
@@ -95,28 +98,41 @@ std::string zip_of(const std::vector<Entry>& entries) {
     put(directory, 0xffffffff, 4);
     put(directory, 0xffffffff, 4);
     put(directory, entry.name.size(), 2);
-    put(directory, 20, 2);
+    put(directory, 28, 2);
     put(directory, 0, 10);
-    put(directory, out.size(), 4);
+    put(directory, 0xffffffff, 4);
     directory += entry.name;
     put(directory, 1, 2);
-    put(directory, 16, 2);
-    put(directory, entry.size, 8);
-    put(directory, entry.packed, 8);
+    put(directory, 24, 2);
+    put(directory, entry.size + more, 8);
+    put(directory, entry.packed + more, 8);
+    put(directory, place(), 8);
     put(out, 0x04034b50, 4);
     put(out, 0, 22);
     put(out, entry.name.size(), 2);
     put(out, 0, 2);
     out += entry.name + entry.data;
   }
-  const std::size_t begin = out.size();
+  const std::uint64_t begin = place();
   out += directory;
+  const std::uint64_t end = place();
+  put(out, 0x06064b50, 4);
+  put(out, 44, 8);
+  put(out, 0, 12);
+  put(out, entries.size(), 8);
+  put(out, entries.size(), 8);
+  put(out, directory.size(), 8);
+  put(out, begin, 8);
+  put(out, 0x07064b50, 4);
+  put(out, 0, 4);
+  put(out, end, 8);
+  put(out, 1, 4);
   put(out, 0x06054b50, 4);
   put(out, 0, 4);
-  put(out, entries.size(), 2);
-  put(out, entries.size(), 2);
-  put(out, directory.size(), 4);
-  put(out, begin, 4);
+  put(out, 0xffff, 2);
+  put(out, 0xffff, 2);
+  put(out, 0xffffffff, 4);
+  put(out, 0xffffffff, 4);
   put(out, 0, 2);
   return out;
 }
@@ -213,6 +229,33 @@ TEST_CASE("zip archives that claim what they do not have") {
   check_refused(zip_of({longer}), "does not unpack");
   longer.size = 1001;
   check_refused(zip_of({longer}), "does not unpack");
+}
+
+TEST_CASE("an archive of more than 4 GiB is read where it is needed") {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "large.pt";
+  const std::uint64_t hole = std::uint64_t{5} << 30;
+  const std::string name = "x/data/0";
+  const auto eight = [](std::uint64_t value) {
+    std::string out = "\x8a\x08";
+    for (int i = 0; i < 8; ++i, value >>= 8) out += static_cast<char>(value & 0xff);
+    return out;
+  };
+  // The last element of a storage that is a hole in the file.
+  const std::uint64_t elements = hole / 4 + 1;
+  std::string tensor = tensor_opcodes("0");
+  tensor.replace(tensor.find(std::string("K\1tQK\0", 6)), 6, eight(elements) + "tQ" + eight(elements - 1));
+  const std::string bytes = zip_of(
+      {{name, std::string("\0\0\x80\x3f", 4)}, {"x/data.pkl", pickled("}" + text_opcode("w") + tensor + "s")}}, hole);
+  const std::size_t before = 30 + name.size();
+  {
+    std::ofstream file(path, std::ios::binary);
+    file << bytes.substr(0, before);
+    file.seekp(static_cast<std::streamoff>(before + hole));
+    file << bytes.substr(before);
+  }
+  const std::size_t used = allocated_by([&] { CHECK(Checkpoint(path).at("w").as<float>() == std::vector<float>{1}); });
+  CHECK(used < megabyte);
 }
 
 TEST_CASE("names in an archive are names and no paths") {
