@@ -17,6 +17,7 @@
 #include "vjepa/cpu/cpu.hpp"
 #include "vjepa/data/loader.hpp"
 #include "vjepa/data/video_list.hpp"
+#include "vjepa/mask/masks.hpp"
 #include "vjepa/model/models.hpp"
 #include "vjepa/model/predictor.hpp"
 #include "vjepa/train/pretrainer.hpp"
@@ -148,16 +149,10 @@ class StepBench {
     return {{a.time.median + b.time.median, a.time.low + b.time.low, a.time.high + b.time.high}, a.flops + b.flops};
   }
 
-  std::vector<std::int32_t> indices(Index count) const {
-    std::vector<std::int32_t> idx;
-    for (Index b = 0; b < batch_; ++b) {
-      for (Index i = 0; i < count; ++i) idx.push_back(static_cast<std::int32_t>(i));
-    }
-    return idx;
-  }
+  std::vector<std::int32_t> indices(Index count) const { return every_token(batch_, count); }
 
   auto encoder_params() { return trainer_.encoder().params(); }
-  auto encoder_gradients() { return trainer_.encoder().layout().template bind<T>(Encoder{}, gradients_.data()); }
+  auto encoder_gradients() { return trainer_.encoder().bind(gradients_); }
 
   Cost embed() {
     const auto p = encoder_params().patch_embed;
@@ -219,7 +214,7 @@ class StepBench {
 
   Cost predictor() {
     const auto p = trainer_.predictor().params();
-    const auto g = trainer_.predictor().layout().template bind<T>(trainer_.predictor().module(), gradients_.data());
+    const auto g = trainer_.predictor().bind(gradients_);
     const auto positions = trainer_.predictor_positions();
     Cost total;
     for (const Index kept : kept_) {

@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -72,7 +71,9 @@ void add_cost(const PretrainConfig& config, Report& report) {
 
 Report describe_pretraining(YamlSection& root) {
   const PretrainConfig config = read_pretrain_config(root);
-  const auto& [data, model, o] = std::tie(config.data, config.model, config.optimization);
+  const PretrainConfig::Data& data = config.data;
+  const PretrainConfig::Model& model = config.model;
+  const PretrainConfig::Optimization& o = config.optimization;
   const bool half = config.meta.dtype == Precision::bfloat16;
   Report report;
   report["model"] = {{"encoder", model.model_name},         {"patch", data.patch_size},

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "info.hpp"
+#include "vjepa/core/error.hpp"
 
 namespace {
 
@@ -107,7 +108,7 @@ std::string report_text(const Report& report) {
   std::string out = pairs_text(report, nullptr, "");
   for (const auto& [key, value] : report.items()) {
     if (!value.is_structured() || value.empty()) continue;
-    out += "\n" + label(key) + "\n";
+    out += vjepa::text("\n", label(key), "\n");
     if (value.is_object()) {
       out += pairs_text(value, unit_of(key), "  ");
     } else if (value.front().is_object()) {

@@ -5,6 +5,7 @@
 // vjepa/cpu/blas_gemm.hpp and vjepa/cpu/onednn_gemm.hpp.
 #include "vjepa/check/gradient.hpp"
 #include "vjepa/core/estimate.hpp"
+#include "vjepa/core/workspace.hpp"
 #include "vjepa/cpu/cpu.hpp"
 #include "vjepa/mask/multiblock3d.hpp"
 #include "vjepa/mask/random_tube.hpp"
@@ -16,4 +17,6 @@
 #include "vjepa/optim/adamw.hpp"
 #include "vjepa/optim/schedule.hpp"
 #include "vjepa/train/jepa_pass.hpp"
+#include "vjepa/train/pretrainer.hpp"
+#include "vjepa/train/step_cost.hpp"
 #include "vjepa/version.hpp"

@@ -105,4 +105,7 @@ TEST_CASE("files that cannot be read are named") {
   CHECK_THROWS_WITH(read_yaml(broken.path), Contains("run.yaml:") && Contains("not YAML"));
   const File list("- 1\n- 2\n");
   CHECK_THROWS_WITH(read_yaml(list.path), Contains("'the file' must be a mapping"));
+  // A file of something else can be one text without end; the message shows how it begins.
+  const File prose(std::string(1000, 'x'));
+  CHECK_THROWS_WITH(read_yaml(prose.path), Contains("it is '" + std::string(60, 'x') + "...'"));
 }
