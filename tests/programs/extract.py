@@ -5,6 +5,7 @@ import array
 import json
 import pathlib
 import random
+import signal
 import struct
 import subprocess
 import sys
@@ -163,6 +164,15 @@ def main():
         live = run("--input-format", "lavfi", "testsrc=size=64x48:rate=25", "--window", "4", "--every", "4", "--limit",
                    "3", "--keep-up", "--out", "-").stdout
         assert len(live.decode().splitlines()) == 3
+        # A stream without end is ended by a signal, and what was there by then is whole.
+        endless = subprocess.Popen([extract, "--checkpoint", str(weights), "--model", "vit_tiny", "--size", "32",
+                                    "--input-format", "lavfi", "testsrc=size=64x48:rate=25", "--window", "4", "--out",
+                                    "-"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        first = endless.stdout.readline()
+        endless.send_signal(signal.SIGINT)
+        rest, _ = endless.communicate(timeout=120)
+        assert endless.returncode == 130, endless.returncode
+        assert all(len(json.loads(line)["features"]) == DIM for line in (first + rest).decode().splitlines())
 
         # An image is a clip that stands still.
         image = root / "still.png"

@@ -7,6 +7,7 @@ extern "C" {
 }
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -62,6 +63,19 @@ using Codec = std::unique_ptr<AVCodecContext, Free<avcodec_free_context>>;
 using Packet = std::unique_ptr<AVPacket, Free<av_packet_free>>;
 using Picture = std::unique_ptr<AVFrame, Free<av_frame_free>>;
 using Scaler = std::unique_ptr<SwsContext, FreeScaler>;
+
+/// The matrix by which a stream's pictures are turned and mirrored before they are shown (libavutil/display.h), or
+/// nothing.
+inline const std::int32_t* display_matrix(const AVStream& stream) {
+#if LIBAVFORMAT_VERSION_MAJOR >= 61
+  const AVCodecParameters* p = stream.codecpar;
+  const AVPacketSideData* side =
+      av_packet_side_data_get(p->coded_side_data, p->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
+  return side != nullptr ? reinterpret_cast<const std::int32_t*>(side->data) : nullptr;
+#else
+  return reinterpret_cast<const std::int32_t*>(av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, nullptr));
+#endif
+}
 
 }  // namespace ffmpeg
 

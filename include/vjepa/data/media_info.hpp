@@ -13,6 +13,7 @@ extern "C" {
 #include <vector>
 
 #include "vjepa/core/view.hpp"
+#include "vjepa/data/container.hpp"
 #include "vjepa/data/ffmpeg.hpp"
 #include "vjepa/data/video_reader.hpp"
 
@@ -47,18 +48,9 @@ struct MediaInfo {
 namespace detail {
 
 inline int rotation_of(const AVStream& stream) {
-  const std::uint8_t* matrix = nullptr;
-#if LIBAVFORMAT_VERSION_MAJOR >= 61
-  const AVCodecParameters* p = stream.codecpar;
-  if (const AVPacketSideData* side =
-          av_packet_side_data_get(p->coded_side_data, p->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX)) {
-    matrix = side->data;
-  }
-#else
-  matrix = av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, nullptr);
-#endif
+  const std::int32_t* const matrix = ffmpeg::display_matrix(stream);
   if (matrix == nullptr) return 0;
-  const double counterclockwise = av_display_rotation_get(reinterpret_cast<const std::int32_t*>(matrix));
+  const double counterclockwise = av_display_rotation_get(matrix);
   return std::isfinite(counterclockwise) ? (static_cast<int>(std::lround(-counterclockwise)) + 360) % 360 : 0;
 }
 
@@ -88,26 +80,12 @@ inline MediaStream media_stream(const AVStream& stream) {
 
 }  // namespace detail
 
-/// Reads the streams of a media file and counts the frames of its video. The file cannot make FFmpeg open another file
-/// or address. Throws VideoError when it is no file that FFmpeg knows.
+/// Reads the streams of a media file and counts the frames of its video. Throws VideoError when it is no file that
+/// FFmpeg knows.
 inline MediaInfo read_media_info(const std::filesystem::path& path) {
-  const auto bad = [&](int code) { return VideoError(text(path.string(), ": ", ffmpeg::reason(code))); };
-  AVIOContext* io = nullptr;
-  if (const int e = avio_open(&io, ("file:" + path.string()).c_str(), AVIO_FLAG_READ); e < 0) throw bad(e);
-  AVFormatContext* format = avformat_alloc_context();
-  format->pb = io;
-  AVDictionary* options = nullptr;
-  av_dict_set(&options, "protocol_whitelist", "none", 0);
-  const int opened = avformat_open_input(&format, path.c_str(), nullptr, &options);
-  av_dict_free(&options);
-  if (opened < 0) {
-    avio_closep(&io);
-    throw bad(opened);
-  }
-  const ffmpeg::Input input(format);
-  if (const int e = avformat_find_stream_info(format, nullptr); e < 0) throw bad(e);
-
+  const ffmpeg::Input input = open_container(path);
   MediaInfo info;
+  const AVFormatContext* const format = input.get();
   info.container = format->iformat->name;
   if (format->duration > 0) info.seconds = static_cast<double>(format->duration) / AV_TIME_BASE;
   for (unsigned i = 0; i < format->nb_streams; ++i) info.streams.push_back(detail::media_stream(*format->streams[i]));
@@ -115,7 +93,7 @@ inline MediaInfo read_media_info(const std::filesystem::path& path) {
     const VideoReader video(path);
     info.frames = video.frame_count();
     info.fps = video.fps();
-    const int best = av_find_best_stream(format, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
+    const int best = av_find_best_stream(input.get(), AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
     const MediaStream& shown = info.streams.at(static_cast<std::size_t>(best));
     const bool turned = shown.rotation % 180 != 0;
     info.width = turned ? shown.height : shown.width;

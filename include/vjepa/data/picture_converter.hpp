@@ -1,9 +1,5 @@
 #pragma once
 
-extern "C" {
-#include <libavutil/display.h>
-}
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -62,16 +58,7 @@ class PictureConverter {
  private:
   /// The display matrix turns and mirrors by quarters; x' = a x + c y, y' = b x + d y.
   void read_orientation(const AVStream& stream) {
-    const std::int32_t* m = nullptr;
-#if LIBAVFORMAT_VERSION_MAJOR >= 61
-    const AVCodecParameters* p = stream.codecpar;
-    if (const AVPacketSideData* side =
-            av_packet_side_data_get(p->coded_side_data, p->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX)) {
-      m = reinterpret_cast<const std::int32_t*>(side->data);
-    }
-#else
-    m = reinterpret_cast<const std::int32_t*>(av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, nullptr));
-#endif
+    const std::int32_t* const m = ffmpeg::display_matrix(stream);
     if (m == nullptr) return;
     const auto magnitude = [](std::int32_t v) { return std::abs(static_cast<double>(v)); };
     transposed_ = magnitude(m[1]) > magnitude(m[0]);

@@ -11,19 +11,13 @@ extern "C" {
 #include <map>
 #include <memory>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "vjepa/core/error.hpp"
+#include "vjepa/data/container.hpp"
 #include "vjepa/data/ffmpeg.hpp"
 
 namespace vjepa {
-
-/// A video that cannot be read: no file, no video in it, or frames that cannot be decoded. The message begins with its
-/// name.
-class VideoError : public Error {
-  using Error::Error;
-};
 
 /// Where a video comes from that is no file: whatever FFmpeg can open.
 struct StreamAddress {
@@ -52,20 +46,10 @@ class VideoSource {
     return *this;
   }
 
-  /// A file is data: it cannot make FFmpeg open another file or address.
   static VideoSource open(const std::filesystem::path& path) {
     VideoSource source(path.string());
-    std::error_code ignored;
-    if (!std::filesystem::is_regular_file(path, ignored)) source.bad("no such file");
-    if (std::filesystem::file_size(path, ignored) == 0) source.bad("is empty");
-    AVIOContext* io = nullptr;
-    if (const int e = avio_open(&io, ("file:" + path.string()).c_str(), AVIO_FLAG_READ); e < 0) {
-      source.bad("cannot be read: ", ffmpeg::reason(e));
-    }
-    AVFormatContext* format = avformat_alloc_context();
-    format->pb = io;
-    // A playlist inside the file names other files and addresses: no protocol may follow them.
-    source.open_input(format, path.string(), nullptr, {{"protocol_whitelist", "none"}});
+    source.format_ = open_container(path);
+    source.open_decoder();
     return source;
   }
 
@@ -84,7 +68,14 @@ class VideoSource {
     source.wait_ = std::make_unique<Wait>(Wait{from.timeout, from.interrupted, {}});
     source.wait_->begin();
     format->interrupt_callback = {&Wait::asked, source.wait_.get()};
-    source.open_input(format, from.address == "-" ? "pipe:0" : from.address, demuxer, options);
+    try {
+      source.format_ =
+          open_container(format, source.name_, from.address == "-" ? "pipe:0" : from.address, demuxer, options);
+    } catch (const VideoError&) {
+      if (source.wait_->timed_out()) source.bad("did not answer in ", from.timeout, " seconds");
+      throw;
+    }
+    source.open_decoder();
     return source;
   }
 
@@ -136,29 +127,6 @@ class VideoSource {
   };
 
   explicit VideoSource(std::string name) : name_(std::move(name)) {}
-
-  /// Takes `format` whether it succeeds or not.
-  void open_input(AVFormatContext* format, const std::string& url, const AVInputFormat* demuxer,
-                  const std::map<std::string, std::string>& options) {
-    AVIOContext* io = format->pb;
-    AVDictionary* dictionary = nullptr;
-    for (const auto& [key, value] : options) av_dict_set(&dictionary, key.c_str(), value.c_str(), 0);
-    const int opened = avformat_open_input(&format, url.c_str(), demuxer, &dictionary);
-    const AVDictionaryEntry* left = av_dict_get(dictionary, "", nullptr, AV_DICT_IGNORE_SUFFIX);
-    const std::string unknown = left != nullptr ? left->key : "";
-    av_dict_free(&dictionary);
-    if (opened < 0) {
-      avio_closep(&io);
-      if (wait_ && wait_->timed_out()) bad("did not answer in ", wait_->timeout, " seconds");
-      bad("is no video that FFmpeg knows: ", ffmpeg::reason(opened));
-    }
-    format_.reset(format);
-    if (!unknown.empty() && unknown != "protocol_whitelist") bad("FFmpeg has no option '", unknown, "' for it");
-    if (const int e = avformat_find_stream_info(format, nullptr); e < 0) {
-      bad("has no readable streams: ", ffmpeg::reason(e));
-    }
-    open_decoder();
-  }
 
   void open_decoder() {
     const AVCodec* decoder = nullptr;
