@@ -24,13 +24,18 @@ std::atomic<std::size_t> most_allocated{0};
 }  // namespace
 
 // Counts what is allocated; a limit on the address space would not do under a sanitizer.
-void* operator new(std::size_t size) {
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   void* memory = std::malloc(size);
-  if (memory == nullptr) throw std::bad_alloc();
+  if (memory == nullptr) return nullptr;
   const std::size_t sum = allocated += malloc_usable_size(memory);
   std::size_t most = most_allocated;
   while (sum > most && !most_allocated.compare_exchange_weak(most, sum)) {
   }
+  return memory;
+}
+void* operator new(std::size_t size) {
+  void* memory = operator new(size, std::nothrow);
+  if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
 void operator delete(void* memory) noexcept {
@@ -38,6 +43,9 @@ void operator delete(void* memory) noexcept {
   std::free(memory);
 }
 void operator delete(void* memory, std::size_t) noexcept {
+  operator delete(memory);
+}
+void operator delete(void* memory, const std::nothrow_t&) noexcept {
   operator delete(memory);
 }
 
