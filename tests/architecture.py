@@ -18,7 +18,7 @@ ALLOWED = {
     "io": {"core"},
     "data": {"core", "io"},
     "model": {"core", "nn"},
-    "infer": {"core", "nn", "model", "io", "data"},
+    "infer": {"core", "nn", "model", "io"},
     "train": {"core", "nn", "model", "mask", "optim", "data", "io", "config"},
 }
 # Third-party headers that only one room may name.
