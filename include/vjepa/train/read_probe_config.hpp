@@ -9,7 +9,7 @@
 
 #include "vjepa/config/yaml.hpp"
 #include "vjepa/core/view.hpp"
-#include "vjepa/train/pretrain_config.hpp"
+#include "vjepa/train/read_pretrain_config.hpp"
 #include "vjepa/train/probe_config.hpp"
 
 namespace vjepa {
