@@ -54,9 +54,9 @@ StateDict selected(const Checkpoint& in, bool encoder_only, const std::string& h
   StateDict out;
   for (const StoredTensor& tensor : in.tensors()) {
     if (encoder_only && (!tensor.name.starts_with(encoder) || tensor.name.starts_with("opt."))) continue;
-    const bool round =
-        !half.empty() && !tensor.name.starts_with("opt.") && (tensor.dtype == DType::f32 || tensor.dtype == DType::f64);
-    if (round) {
+    const bool real = tensor.dtype == DType::f64 || tensor.dtype == DType::f32 || tensor.dtype == DType::f16 ||
+                      tensor.dtype == DType::bf16;
+    if (real && !half.empty() && tensor.dtype != half_type(half) && !tensor.name.starts_with("opt.")) {
       out.add_rounded(tensor, half_type(half));
     } else {
       out.refer(tensor);

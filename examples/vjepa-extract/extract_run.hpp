@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -24,8 +25,8 @@
 #include "vjepa/data/frame_stream.hpp"
 #include "vjepa/data/read_ahead.hpp"
 #include "vjepa/data/sliding_window.hpp"
-#include "vjepa/data/video_reader.hpp"
 #include "vjepa/data/video_source.hpp"
+#include "vjepa/data/view_reader.hpp"
 #include "vjepa/infer/feature_extractor.hpp"
 #include "vjepa/infer/pooling.hpp"
 #include "vjepa/infer/probe_pooling.hpp"
@@ -60,67 +61,65 @@ inline void read_clips(const ExtractOptions& o, const Input& input, const ClipAh
     }
     return;
   }
-  VideoReader video(input.name);
-  const ClipSampler sampler{.frames_per_clip = o.window,
-                            .frame_step = o.stride,
-                            .duration = {},
-                            .num_clips = o.segments,
-                            .random_clip = false,
-                            .allow_overlap = true};
-  const Index count = video.frame_count();
-  std::vector<std::vector<Index>> clips;
-  if (count == 1) {  // an image, which is repeated
-    clips.emplace_back(static_cast<std::size_t>(o.window), 0);
-  } else {
-    Random none({});
-    clips = sampler(count, video.fps(), none);
-  }
-  for (const std::vector<Index>& numbers : clips) {
-    TimedClip clip{.pixels = std::vector<float>(static_cast<std::size_t>(3 * o.window * o.size * o.size)),
-                   .first = numbers.front(),
-                   .last = numbers.back(),
-                   .seconds = static_cast<double>(numbers.front()) / video.fps()};
-    EvalTransform{.size = o.size, .views = 1}(video.read(numbers), clip.pixels.data());
-    if (!emit(std::move(clip))) return;
+  const ViewReader read{.sampler = {.frames_per_clip = o.window,
+                                    .frame_step = o.stride,
+                                    .duration = {},
+                                    .num_clips = o.segments,
+                                    .random_clip = false,
+                                    .allow_overlap = true},
+                        .transform = EvalTransform{.size = o.size, .views = 1}};
+  Random none({});  // neither the clips nor the transform are random
+  const Views views = read(input.name, none, none);
+  const std::size_t pixels = views.clips.size() / views.seconds.size();
+  const auto window = static_cast<std::size_t>(o.window);
+  for (std::size_t c = 0; c < views.seconds.size(); ++c) {
+    const auto begin = views.clips.begin() + static_cast<std::ptrdiff_t>(c * pixels);
+    TimedClip clip{.pixels = std::vector<float>(begin, begin + static_cast<std::ptrdiff_t>(pixels)),
+                   .first = views.numbers[c * window],
+                   .last = views.numbers[(c + 1) * window - 1],
+                   .seconds = views.seconds[c]};
+    if (!emit(std::move(clip)) || static_cast<Index>(c + 1) == o.limit) return;
   }
 }
 
 /// What was extracted, and how: the JSON file beside the features.
 class Manifest {
  public:
-  Manifest(const ExtractOptions& o, const std::vector<vjepa::Index>& row, const std::string& device) {
-    json_ = {{"checkpoint", o.checkpoint},
-             {"checkpoint_key", o.checkpoint_key},
-             {"model", o.model},
-             {"device", device},
-             {"pool", o.pool == Pool::mean     ? "mean"
-                      : o.pool == Pool::tokens ? "tokens"
-                                               : o.probe},
-             {"size", o.size},
-             {"window", o.window},
-             {"stride", o.stride},
-             {"row_shape", row},
-             {"rows", nlohmann::ordered_json::array()},
-             {"failed", nlohmann::ordered_json::array()}};
-    if (!o.layers.empty()) json_["layers"] = o.layers;
-  }
+  /// Rows are kept when `file` is not empty; they are counted in any case.
+  Manifest(std::filesystem::path file, nlohmann::ordered_json settings)
+      : file_(std::move(file)), settings_(std::move(settings)) {}
 
-  void add(const std::string& name, const vjepa::TimedClip& clip) {
-    json_["rows"].push_back(
-        {{"input", name}, {"first_frame", clip.first}, {"last_frame", clip.last}, {"seconds", clip.seconds}});
+  void add(const Input& input, const vjepa::TimedClip& clip) {
+    ++rows_;
+    if (file_.empty()) return;
+    listed_.push_back(
+        {{"input", input.name}, {"first_frame", clip.first}, {"last_frame", clip.last}, {"seconds", clip.seconds}});
+    if (input.label) listed_.back()["label"] = *input.label;
   }
   void failed(const std::string& name, const std::string& reason) {
-    json_["failed"].push_back({{"input", name}, {"reason", reason}});
+    ++failures_;
+    if (!file_.empty()) failed_.push_back({{"input", name}, {"reason", reason}});
   }
-  std::size_t rows() const { return json_["rows"].size(); }
-  std::size_t failures() const { return json_["failed"].size(); }
+  std::size_t rows() const { return rows_; }
+  std::size_t failures() const { return failures_; }
+  const std::filesystem::path& file() const { return file_; }
 
-  void write(const std::filesystem::path& path) const {
-    vjepa::write_file(path, json_.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  void write(bool interrupted) const {
+    if (file_.empty()) return;
+    nlohmann::ordered_json all = settings_;
+    all["interrupted"] = interrupted;
+    all["rows"] = listed_;
+    all["failed"] = failed_;
+    vjepa::write_file(file_, all.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
   }
 
  private:
-  nlohmann::ordered_json json_;
+  std::filesystem::path file_;
+  nlohmann::ordered_json settings_;
+  nlohmann::ordered_json listed_ = nlohmann::ordered_json::array();
+  nlohmann::ordered_json failed_ = nlohmann::ordered_json::array();
+  std::size_t rows_ = 0;
+  std::size_t failures_ = 0;
 };
 
 /// Runs one encoder over every clip of every input.
@@ -137,10 +136,13 @@ class ExtractRun {
                   .partial = options.partial,
                   .positions = options.positions,
                   .layers = options.layers}),
-        manifest_(options, row_shape(), D::describe(ctx)) {
+        manifest_(manifest_file(options.out), settings(checkpoint)) {
     if (options_.pool == Pool::probe) probe_.emplace(ctx, vjepa::Checkpoint(options_.probe));
     std::vector<std::string> names;
     for (const Input& input : inputs_) names.push_back(input.name);
+    if (options_.keep_up && inputs_.size() > 1) {
+      vjepa::fail("--keep-up: ", inputs_.size(), " inputs are given; live streams run in a process each");
+    }
     sink_ = make_sink(options.out, row_shape(), names);
   }
 
@@ -168,11 +170,34 @@ class ExtractRun {
     }
     clips.stop();
     flush();
-    finish(progress, clips.dropped());
+    finish(progress, clips.dropped(), stopped);
     return stopped ? 130 : manifest_.failures() > 0 ? 1 : 0;
   }
 
  private:
+  /// Beside the features, empty for lines on standard output, which say it themselves.
+  static std::filesystem::path manifest_file(const std::string& out) {
+    if (out == "-") return {};
+    return is_file_name(out) ? std::filesystem::path(out + ".json") : std::filesystem::path(out) / "manifest.json";
+  }
+
+  nlohmann::ordered_json settings(const vjepa::Checkpoint& checkpoint) const {
+    const ExtractOptions& o = options_;
+    const std::string prefix = checkpoint.encoder_prefix(o.checkpoint_key);
+    return {{"checkpoint", o.checkpoint},
+            {"network", prefix.substr(0, prefix.find('.'))},
+            {"model", o.model},
+            {"device", D::describe(*ctx_)},
+            {"pool", o.pool == Pool::mean     ? "mean"
+                     : o.pool == Pool::tokens ? "tokens"
+                                              : o.probe},
+            {"layers", encoder_.options().layers},
+            {"size", o.size},
+            {"window", o.window},
+            {"stride", o.stride},
+            {"row_shape", row_shape()}};
+  }
+
   std::vector<vjepa::Index> row_shape() const {
     std::vector<vjepa::Index> shape;
     if (encoder_.layers() > 1) shape.push_back(encoder_.layers());
@@ -188,7 +213,7 @@ class ExtractRun {
       std::optional<vjepa::TimedClip> clip;
       try {
         clip = clips.next(i);
-      } catch (const vjepa::Error& e) {
+      } catch (const std::exception& e) {
         report(input, e.what(), progress);
       }
       if (!clip) break;
@@ -226,7 +251,8 @@ class ExtractRun {
       }
       const auto& [input, clip] = pending_[b];
       sink_->add(input->name, clip, row);
-      manifest_.add(input->name, clip);
+      manifest_.add(*input, clip);
+      unsound_ += std::all_of(row.begin(), row.end(), [](float v) { return std::isfinite(v); }) ? 0 : 1;
     }
     pending_.clear();
   }
@@ -251,19 +277,22 @@ class ExtractRun {
     return text;
   }
 
-  void finish(vjepa::Progress& progress, vjepa::Index dropped) {
-    namespace fs = std::filesystem;
+  void finish(vjepa::Progress& progress, vjepa::Index dropped, bool interrupted) {
     progress.clear();
+    if (manifest_.rows() == 0 && interrupted) {
+      std::fprintf(stderr, "interrupted before the first clip; nothing was written\n");
+      return;
+    }
     if (manifest_.rows() == 0) {
       vjepa::fail("no features: none of the ", inputs_.size(), " inputs gave a clip; nothing was written");
     }
     sink_->commit();
-    if (options_.out != "-") {
-      const fs::path out(options_.out);
-      const fs::path manifest = fs::is_directory(out) ? out / "manifest.json" : fs::path(options_.out + ".json");
-      manifest_.write(manifest);
-      std::fprintf(stderr, "%s: %zu clips, listed in %s\n", out.c_str(), manifest_.rows(), manifest.c_str());
+    manifest_.write(interrupted);
+    if (!manifest_.file().empty()) {
+      std::fprintf(stderr, "%s: %zu clips, listed in %s\n", options_.out.c_str(), manifest_.rows(),
+                   manifest_.file().c_str());
     }
+    if (unsound_ > 0) std::fprintf(stderr, "warning: %zu clips have features that are not finite\n", unsound_);
     if (dropped > 0) std::fprintf(stderr, "%td clips were dropped to keep up\n", dropped);
     if (manifest_.failures() > 0) {
       std::fprintf(stderr, "%zu of %zu inputs failed\n", manifest_.failures(), inputs_.size());
@@ -278,6 +307,7 @@ class ExtractRun {
   Manifest manifest_;
   std::unique_ptr<FeatureSink> sink_;
   std::vector<std::pair<const Input*, vjepa::TimedClip>> pending_;
+  std::size_t unsound_ = 0;  // clips with features that are not finite
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 

@@ -139,19 +139,42 @@ class LineSink : public FeatureSink {
   std::vector<vjepa::Index> shape_;
 };
 
-/// The sink for --out. Throws Error when the name says no format, or two inputs would share a place.
+/// Whether --out names one file, not a folder.
+inline bool is_file_name(const std::filesystem::path& out) {
+  return out.extension() == ".npy" || out.extension() == ".safetensors";
+}
+
+inline bool is_utf8(const std::string& name) {
+  try {
+    nlohmann::json(name).dump();
+    return true;
+  } catch (const nlohmann::json::exception&) {
+    return false;
+  }
+}
+
+/// The sink for --out. Throws Error when the name says no format, or an input's name cannot be a name in it.
 inline std::unique_ptr<FeatureSink> make_sink(const std::string& out, const std::vector<vjepa::Index>& shape,
                                               const std::vector<std::string>& names) {
   if (out == "-") return std::make_unique<LineSink>(shape);
   const std::filesystem::path path(out);
-  if (path.extension() == ".npy") return std::make_unique<NpySink>(path, shape);
-  const bool tensors = path.extension() == ".safetensors";
-  if (!tensors && path.has_extension() && !std::filesystem::is_directory(path)) {
+  const bool is_folder = std::filesystem::is_directory(path);
+  if (is_file_name(path) && is_folder) vjepa::fail("--out ", out, ": is a folder; remove it, or choose another name");
+  if (!is_file_name(path) && path.has_extension() && !is_folder) {
     vjepa::fail("--out ", out, ": choose a name that ends in .npy or .safetensors, a folder, or - for lines of JSON");
   }
+  if (path.extension() == ".npy") return std::make_unique<NpySink>(path, shape);
+  const bool tensors = path.extension() == ".safetensors";
   auto folder = std::make_unique<FolderSink>(path, shape);
   std::set<std::string> places;
   for (const std::string& name : names) {
+    constexpr std::size_t longest = 255 - 4;  // of a name in a folder, less the .tmp of a file not yet whole
+    if (tensors && !is_utf8(name)) {
+      vjepa::fail(name, ": is not UTF-8, which safetensors want of names; write an .npy file or a folder");
+    }
+    if (!tensors && folder->path_of(name).filename().string().size() > longest) {
+      vjepa::fail(name, ": is too long for a file of features; write an .npy or a .safetensors file");
+    }
     if (!places.insert(tensors ? name : folder->path_of(name).string()).second) {
       vjepa::fail(name, ": two inputs would share this name in ", out, "; write an .npy file, or give one at a time");
     }

@@ -1,7 +1,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cctype>
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -14,23 +17,13 @@
 struct Input {
   std::string name;  // as the user knows it: what was given, and where within a folder
   bool stream = false;
+  std::optional<std::int64_t> label = {};  // of a CSV list
 };
 
-/// Every video and image in a folder and the folders within it, in the order of their names.
-inline std::vector<Input> media_in(const std::filesystem::path& folder) {
-  namespace fs = std::filesystem;
-  std::vector<Input> found;
-  std::error_code error;
-  const auto options = fs::directory_options::skip_permission_denied;
-  for (fs::recursive_directory_iterator it(folder, options, error), end; it != end && !error; it.increment(error)) {
-    std::error_code ignored;
-    if (!it->is_regular_file(ignored)) continue;
-    if (vjepa::is_video_name(it->path()) || vjepa::is_image_name(it->path())) found.push_back({it->path().string()});
-  }
-  if (error) vjepa::fail(folder.string(), ": cannot be listed: ", error.message());
-  if (found.empty()) vjepa::fail(folder.string(), ": holds no files that are named as videos or images are");
-  std::sort(found.begin(), found.end(), [](const Input& a, const Input& b) { return a.name < b.name; });
-  return found;
+inline bool is_list_name(const std::filesystem::path& path) {
+  std::string extension = path.extension().string();
+  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return extension == ".csv" || extension == ".txt";
 }
 
 /// What the arguments of the command line name, in their order: files, folders, CSV lists, "-" for standard input, and
@@ -41,15 +34,20 @@ inline std::vector<Input> listed_inputs(const std::vector<std::string>& argument
     const std::filesystem::path path(argument);
     std::error_code ignored;
     if (all_streams || argument == "-" || argument.find("://") != std::string::npos) {
-      inputs.push_back({argument, true});
+      inputs.push_back({.name = argument, .stream = true});
     } else if (std::filesystem::is_directory(path, ignored)) {
-      for (Input& input : media_in(path)) inputs.push_back(std::move(input));
-    } else if (path.extension() == ".csv" || path.extension() == ".txt") {
+      const auto found = vjepa::files_within(
+          path, [](const std::filesystem::path& p) { return vjepa::is_video_name(p) || vjepa::is_image_name(p); });
+      if (found.empty()) vjepa::fail(argument, ": holds no files that are named as videos or images are");
+      for (const std::string& file : found) inputs.push_back({.name = file});
+    } else if (is_list_name(path)) {
       vjepa::VideoList list;
       list.add(path);
-      for (vjepa::Index i = 0; i < list.size(); ++i) inputs.push_back({list.path(i).string()});
+      for (vjepa::Index i = 0; i < list.size(); ++i) {
+        inputs.push_back({.name = list.path(i).string(), .label = list.label(i)});
+      }
     } else {
-      inputs.push_back({argument});
+      inputs.push_back({.name = argument});
     }
   }
   return inputs;

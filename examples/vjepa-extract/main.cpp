@@ -63,8 +63,8 @@ po::options_description options() {
   add("stride", number(4), "frames from one of a clip to the next");
   add("segments", number(1), "clips of a video, spread evenly");
   add("every", number(0),
-      "frames from the beginning of one clip to the next, over the whole video; replaces --segments");
-  add("limit", number(0), "clips of a stream after which it ends; 0: none");
+      "frames from the beginning of one clip to the next, as many clips as fit; replaces --segments");
+  add("limit", number(0), "clips of an input after which it ends; 0: all");
   add("batch", number(8), "clips that run at once");
   add("checkpoint-key", text("target_encoder"), "which encoder of the checkpoint");
   add("partial", po::bool_switch(), "run even if tensors are missing, of other shapes, or unexpected");
@@ -77,7 +77,8 @@ po::options_description options() {
       "FFmpeg's name of a device or format: every INPUT is such a stream");
   add("input-option", po::value<std::vector<std::string>>()->composing()->value_name("KEY=VALUE"),
       "an option of FFmpeg's for streams, such as rtsp_transport=tcp; may be repeated");
-  add("timeout", po::value<double>()->default_value(30), "seconds without data after which a stream has failed");
+  add("timeout", po::value<double>()->default_value(30),
+      "seconds without data after which a stream has failed; 0: never");
   add("keep-up", po::bool_switch(), "of a live stream, drop clips rather than fall behind");
   add("help", "show this");
   return all;
@@ -88,6 +89,7 @@ std::vector<Index> numbers(const std::string& list) {
   for (std::size_t begin = 0; begin < list.size();) {
     const std::size_t end = std::min(list.find(',', begin), list.size());
     Index n = 0;
+    if (end + 1 == list.size()) fail("--layers ", list, ": ends in a comma");
     const auto [rest, error] = std::from_chars(list.data() + begin, list.data() + end, n);
     if (error != std::errc{} || rest != list.data() + end)
       fail("--layers ", list, ": wants numbers, such as 5,11,17,23");
@@ -125,6 +127,7 @@ ExtractOptions parsed(const po::variables_map& given) {
            " is missing; --help shows examples");
     }
   }
+  if (given["out"].as<std::string>().empty()) fail("--out is empty; --help shows examples");
   constexpr Index many = 1'000'000;
   ExtractOptions o;
   o.checkpoint = given["checkpoint"].as<std::string>();
@@ -177,6 +180,11 @@ void complete(ExtractOptions& o, const vjepa::Checkpoint& checkpoint) {
   const vjepa::ClipSize trained = found && found->clip ? *found->clip : vjepa::ClipSize{};
   if (o.size == 0) o.size = trained.height;
   if (o.window == 0) o.window = o.tubelet == 0 ? 1 : trained.frames;
+  constexpr Index most = Index{1} << 28;
+  if (o.window * o.size * o.size > most) {
+    fail("a clip of ", o.window, " frames of ", o.size, "x", o.size,
+         " pixels is larger than this program runs; choose a", " smaller --window or --size");
+  }
 }
 
 int run(int argc, char** argv) {

@@ -2,8 +2,6 @@
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <fstream>
@@ -16,7 +14,7 @@
 #include "info.hpp"
 #include "vjepa/core/error.hpp"
 #include "vjepa/data/ffmpeg.hpp"
-#include "vjepa/io/zip_archive.hpp"
+#include "vjepa/io/checkpoint.hpp"
 
 void refuse(const std::filesystem::path& path, const std::string& reason) {
   vjepa::fail(path.string(), ": ", reason,
@@ -51,16 +49,6 @@ std::string first_bytes(const fs::path& path) {
   return head;
 }
 
-/// A zip archive or a pickle, as PyTorch writes; or the length of a JSON header and its first brace: safetensors.
-bool is_checkpoint(const std::string& head) {
-  if (vjepa::ZipArchive::begins_as_one(std::as_bytes(std::span(head)))) return true;
-  if (head.starts_with("\x80\x02") || head.starts_with("\x80\x04")) return true;
-  std::uint64_t length = 0;
-  if (head.size() < 10) return false;
-  std::memcpy(&length, head.data(), sizeof(length));
-  return head[8] == '{' && length < (std::uint64_t{1} << 32);
-}
-
 bool is_text(const std::string& head) {
   return std::ranges::all_of(head, [](unsigned char c) { return c >= ' ' || c == '\n' || c == '\r' || c == '\t'; });
 }
@@ -89,9 +77,10 @@ int run(int argc, char** argv) {
   if (list("file").size() != 1) vjepa::fail("one file is wanted; --help shows examples");
   const fs::path path = list("file").front();
   const std::string head = first_bytes(path);
-  const Report report = is_checkpoint(head) ? describe_checkpoint(path, given["tensors"].as<bool>())
-                        : is_text(head)     ? describe_config(path, list("set"))
-                                            : describe_media(path);
+  const Report report = vjepa::Checkpoint::begins_as_one(std::as_bytes(std::span(head)))
+                            ? describe_checkpoint(path, given["tensors"].as<bool>())
+                        : is_text(head) ? describe_config(path, list("set"))
+                                        : describe_media(path);
   std::cout << (given["json"].as<bool>() ? report.dump(2) + "\n" : report_text(report));
   return 0;
 }

@@ -72,6 +72,7 @@ TEST_CASE("a stream gives the frames that a reader gives, and their times") {
       REQUIRE(count < expected.count);
       CHECK(std::equal(frame->picture.pixels.begin(), frame->picture.pixels.end(), expected.frame(count)));
       CHECK(frame->seconds == Approx(static_cast<double>(count) / 10));
+      CHECK(reader.seconds(count) == Approx(frame->seconds));
       ++count;
     }
     CHECK(count == 30);

@@ -11,6 +11,7 @@
 #include "catch.hpp"
 #include "vjepa/core/arena.hpp"
 #include "vjepa/core/params.hpp"
+#include "vjepa/core/shapes.hpp"
 #include "vjepa/io/safetensors.hpp"
 #include "vjepa/io/state_dict.hpp"
 
@@ -34,15 +35,6 @@ double relative_error(const A& a, const B& b) {
 template <class T>
 std::vector<T> param_of(const std::vector<T>& values, const ParamInfo& p) {
   return {values.begin() + p.offset, values.begin() + p.offset + p.size};
-}
-
-/// 0, 1, ..., tokens - 1 for every clip.
-inline std::vector<std::int32_t> every_token(Index batch, Index tokens) {
-  std::vector<std::int32_t> idx;
-  for (Index b = 0; b < batch; ++b) {
-    for (Index i = 0; i < tokens; ++i) idx.push_back(static_cast<std::int32_t>(i));
-  }
-  return idx;
 }
 
 }  // namespace vjepa::test

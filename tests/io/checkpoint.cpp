@@ -331,6 +331,15 @@ TEST_CASE("names without wrappers") {
   CHECK(official::house_name("norm.bias") == "norm.bias");
 }
 
+TEST_CASE("a value that float16 cannot hold is refused by the name of its tensor") {
+  const std::vector<float> values{1, 65504, -1e6f};
+  const StoredTensor tensor{
+      .name = "norm.weight", .dtype = DType::f32, .shape = {3}, .bytes = std::as_bytes(std::span(values))};
+  StateDict dict;
+  CHECK_THROWS_WITH(dict.add_rounded(tensor, DType::f16), Contains("'norm.weight' holds -1e+06"));
+  CHECK_NOTHROW(dict.add_rounded(tensor, DType::bf16));
+}
+
 TEST_CASE("a strict load says what does not fit") {
   using Module = Linear<3, 2>;
   const TemporaryFolder folder;

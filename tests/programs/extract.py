@@ -2,7 +2,9 @@
 """vjepa-extract from outside: what it writes for files, folders, lists, pipes and streams, and what it refuses."""
 
 import array
+import http.server
 import json
+import os
 import pathlib
 import random
 import signal
@@ -10,6 +12,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 
 DIM, DEPTH = 192, 12  # vit_tiny, patch 16, tubelet 2
 
@@ -82,6 +85,21 @@ def random_probe():
     return tensors
 
 
+class Cut(http.server.BaseHTTPRequestHandler):
+    """Sends the first half of a file that it announced as whole, and hangs up."""
+
+    video = b""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.video)))
+        self.end_headers()
+        self.wfile.write(self.video[:len(self.video) // 2])
+
+    def log_message(self, *_):
+        pass
+
+
 def main():
     extract, synth = sys.argv[1:]
     with tempfile.TemporaryDirectory() as name:
@@ -110,6 +128,12 @@ def main():
         run(root / "videos", "--out", root / "b.npy", "--batch", "4", "--threads", "1", "--workers", "1")
         assert (root / "a.npy").read_bytes() == (root / "b.npy").read_bytes()
         run(root / "videos/train.csv", "--out", root / "list.npy")
+        labels = [row["label"] for row in json.loads((root / "list.npy.json").read_text())["rows"]]
+        assert labels == [int(line.split()[1]) for line in (root / "videos/train.csv").read_text().splitlines()]
+        (root / "linked").mkdir()
+        (root / "linked/here").symlink_to(root / "videos/clips")
+        run(root / "linked", "--out", root / "linked.npy")
+        assert read_npy(root / "linked.npy") == (shape, rows)
         assert sorted(rows[i:i + 4 * DIM] for i in range(0, len(rows), 4 * DIM)) == sorted(
             (lambda other: [other[i:i + 4 * DIM] for i in range(0, len(other), 4 * DIM)])(
                 read_npy(root / "list.npy")[1]))
@@ -174,6 +198,38 @@ def main():
         assert endless.returncode == 130, endless.returncode
         assert all(len(json.loads(line)["features"]) == DIM for line in (first + rest).decode().splitlines())
 
+        # Frames of a variable rate: what is read by number and what is read in order agree on their times.
+        uneven = root / "uneven.mp4"
+        subprocess.run(["ffmpeg", "-v", "error", "-i", str(clips[0]), "-vf", "setpts='N*N/(25*TB)'", "-fps_mode", "vfr",
+                        str(uneven)], check=True)
+        run(uneven, "--segments", "3", "--window", "2", "--out", root / "numbered.npy")
+        run(uneven, "--every", "8", "--window", "2", "--out", root / "ordered.npy")
+        times = [[(row["first_frame"], round(row["seconds"], 4)) for row in
+                  json.loads((root / f"{name}.npy.json").read_text())["rows"]] for name in ("numbered", "ordered")]
+        assert times[0] == times[1][:3] and times[0][1] == (8, 8 * 8 / 25), times
+
+        # A stream that breaks, and a pipe on which nothing comes, have failed.
+        Cut.video = remuxed.read_bytes()
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Cut)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}/video.mkv"
+        done = run(address, "--window", "1", "--every", "1", "--out", root / "cut.npy", status=1)
+        server.shutdown()
+        assert b"broke off" in done.stderr or b"is no video" in done.stderr, done.stderr
+        silent, held = os.pipe()
+        done = run("-", "--timeout", "0.5", "--out", root / "x.npy", stdin=silent, status=1)
+        assert b"did not answer in 0.5 seconds" in done.stderr, done.stderr
+        os.close(held)
+        os.close(silent)
+
+        # Half the precision gives nearly the same; positions made for another size are told how to come.
+        run(clips[0], "--dtype", "bfloat16", "--out", root / "bf16.npy")
+        near = array.array("f", read_npy(root / "bf16.npy")[1])
+        scale = max(abs(v) for v in pooled)
+        assert near != pooled and max(abs(a - b) for a, b in zip(near, pooled)) < 0.1 * scale
+        done = run(clips[0], "--positions", "interpolated", "--out", root / "x.npy", status=1)
+        assert b"no positions of a known clip size" in done.stderr, done.stderr
+
         # An image is a clip that stands still.
         image = root / "still.png"
         subprocess.run(["ffmpeg", "-v", "error", "-i", str(clips[0]), "-frames:v", "1", str(image)], check=True)
@@ -201,8 +257,17 @@ def main():
         assert "unexpected: head.weight [1]" in refused.stderr and not (root / "p.npy").exists()
         allowed = subprocess.run([*command, "--partial"], capture_output=True, text=True, timeout=300)
         assert allowed.returncode == 0 and "missing: blocks.7" in allowed.stderr, allowed.stderr
+        write_safetensors(partial, {"head.weight": ([1], array.array("f", [0]))})
+        nothing = subprocess.run([*command, "--partial"], capture_output=True, text=True, timeout=300)
+        assert nothing.returncode == 1 and "not even a part" in nothing.stderr, nothing.stderr
 
+        (root / "directory.npy").mkdir()
         for message, arguments in (("--out is missing", [clips[0]]),
+                                   ("--out is empty", [clips[0], "--out", ""]),
+                                   ("is a folder", [clips[0], "--out", root / "directory.npy"]),
+                                   ("holds no network 'target-encoder'; it holds: target_encoder",
+                                    [clips[0], "--out", root / "x.npy", "--checkpoint-key", "target-encoder"]),
+                                   ("in a process each", [clips[0], clips[1], "--keep-up", "--out", "-"]),
                                    ("INPUT is missing", ["--out", root / "x.npy"]),
                                    ("ends in .npy", [clips[0], "--out", root / "x.txt"]),
                                    ("share this name", [clips[0], clips[0], "--out", root / "x.safetensors"]),

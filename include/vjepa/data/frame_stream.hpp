@@ -34,7 +34,7 @@ class FrameStream {
     for (;;) {
       const int received = avcodec_receive_frame(source_.codec(), frame_.get());
       if (received >= 0) return converted();
-      if (received != AVERROR(EAGAIN) || ended_) return std::nullopt;
+      if (ended_) return std::nullopt;
       ended_ = !source_.next_packet(*packet_);
       avcodec_send_packet(source_.codec(), ended_ ? nullptr : packet_.get());
     }

@@ -7,6 +7,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "vjepa/core/error.hpp"
 
 namespace vjepa {
 
@@ -33,6 +37,25 @@ inline bool is_image_name(const std::filesystem::path& path) {
   static constexpr std::array<std::string_view, 11> extensions = {".jpg", ".jpeg", ".png",  ".ppm",  ".bmp", ".pgm",
                                                                   ".tif", ".tiff", ".webp", ".avif", ".jxl"};
   return detail::has_extension(path, extensions);
+}
+
+/// The files of a folder and the folders within it whose names are `wanted`, sorted: the order of a folder differs from
+/// machine to machine. Links are followed. Throws Error when the folder cannot be listed.
+inline std::vector<std::string> files_within(const std::filesystem::path& folder,
+                                             bool (*wanted)(const std::filesystem::path&)) {
+  std::vector<std::string> paths;
+  const auto options = std::filesystem::directory_options::follow_directory_symlink |
+                       std::filesystem::directory_options::skip_permission_denied;
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator it(folder, options, error), end; it != end && !error;
+       it.increment(error)) {
+    std::error_code ignored;
+    if (wanted(it->path()) && it->is_regular_file(ignored)) paths.push_back(it->path().string());
+    if (it.depth() > 64) it.disable_recursion_pending();  // links in a circle
+  }
+  if (error) fail(folder.string(), ": cannot be listed: ", error.message());
+  std::sort(paths.begin(), paths.end());
+  return paths;
 }
 
 }  // namespace vjepa

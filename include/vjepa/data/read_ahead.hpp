@@ -5,6 +5,7 @@
 #include <deque>
 #include <exception>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -30,7 +31,7 @@ class ReadAhead {
 
   /// `capacity`: the most items held at once, at least 1.
   ReadAhead(Index sources, int threads, std::size_t capacity, Full full, Read read)
-      : queues_(static_cast<std::size_t>(sources)), capacity_(capacity), full_(full), read_(std::move(read)) {
+      : sources_(sources), capacity_(capacity), full_(full), read_(std::move(read)) {
     for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
   }
   ReadAhead(const ReadAhead&) = delete;
@@ -42,16 +43,23 @@ class ReadAhead {
   /// The next item of a source, nothing at its end. Sources are taken in order, each to its end.
   std::optional<Item> next(Index source) {
     std::unique_lock lock(mutex_);
-    Queue& queue = queues_[static_cast<std::size_t>(source)];
-    wanted_ = &queue;
+    wanted_ = source;
     changed_.notify_all();
-    changed_.wait(lock, [&] { return !queue.items.empty() || queue.ended || stopping_; });
-    if (queue.items.empty()) {
-      if (queue.error) std::rethrow_exception(std::exchange(queue.error, nullptr));
+    auto queue = queues_.end();
+    changed_.wait(lock, [&] {
+      queue = queues_.find(source);
+      const bool known = queue != queues_.end();
+      return stopping_ || (known && (!queue->second.items.empty() || queue->second.ended));
+    });
+    if (queue == queues_.end()) return std::nullopt;
+    if (queue->second.items.empty()) {
+      const std::exception_ptr error = queue->second.error;
+      if (queue->second.ended) queues_.erase(queue);
+      if (error) std::rethrow_exception(error);
       return std::nullopt;
     }
-    Item item = std::move(queue.items.front());
-    queue.items.pop_front();
+    Item item = std::move(queue->second.items.front());
+    queue->second.items.pop_front();
     --held_;
     lock.unlock();
     changed_.notify_all();
@@ -83,13 +91,13 @@ class ReadAhead {
   void work() {
     for (;;) {
       std::unique_lock lock(mutex_);
-      if (stopping_ || next_source_ == static_cast<Index>(queues_.size())) return;
+      if (stopping_ || next_source_ == sources_) return;
       const Index source = next_source_++;
-      Queue& queue = queues_[static_cast<std::size_t>(source)];
+      Queue& queue = queues_[source];
       lock.unlock();
       std::exception_ptr error;
       try {
-        read_(source, [&](Item item) { return emit(queue, std::move(item)); });
+        read_(source, [&](Item item) { return emit(source, queue, std::move(item)); });
       } catch (...) {
         error = std::current_exception();
       }
@@ -101,7 +109,7 @@ class ReadAhead {
     }
   }
 
-  bool emit(Queue& queue, Item item) {
+  bool emit(Index source, Queue& queue, Item item) {
     {
       std::unique_lock lock(mutex_);
       if (full_ == Full::drop_oldest && held_ >= capacity_ && !queue.items.empty()) {
@@ -110,7 +118,7 @@ class ReadAhead {
         ++dropped_;
       }
       // The source that is waited for has room for one item even when those after it took all.
-      changed_.wait(lock, [&] { return stopping_ || held_ < capacity_ || (&queue == wanted_ && queue.items.empty()); });
+      changed_.wait(lock, [&] { return stopping_ || held_ < capacity_ || (source == wanted_ && queue.items.empty()); });
       if (stopping_) return false;
       queue.items.push_back(std::move(item));
       ++held_;
@@ -119,15 +127,16 @@ class ReadAhead {
     return true;
   }
 
-  std::vector<Queue> queues_;
+  Index sources_;
+  std::map<Index, Queue> queues_;  // of the sources that are read, or not yet taken to their end
   std::size_t capacity_;
   Full full_;
   Read read_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   Index next_source_ = 0;
-  const Queue* wanted_ = nullptr;  // of the source that `next` was last asked for
-  std::size_t held_ = 0;           // items in all queues
+  Index wanted_ = -1;     // the source that `next` was last asked for
+  std::size_t held_ = 0;  // items in all queues
   Index dropped_ = 0;
   bool stopping_ = false;
   std::vector<std::thread> threads_;

@@ -160,25 +160,6 @@ class VideoList {
     keep(paths, 0);
   }
 
-  /// The files of a folder and the folders within it whose names are `wanted`, sorted: the order of a folder differs
-  /// from machine to machine.
-  static std::vector<std::string> files_within(const std::filesystem::path& source,
-                                               bool (*wanted)(const std::filesystem::path&)) {
-    std::vector<std::string> paths;
-    const auto options = std::filesystem::directory_options::follow_directory_symlink |
-                         std::filesystem::directory_options::skip_permission_denied;
-    std::error_code error;
-    for (std::filesystem::recursive_directory_iterator it(source, options, error), end; it != end && !error;
-         it.increment(error)) {
-      std::error_code ignored;
-      if (wanted(it->path()) && it->is_regular_file(ignored)) paths.push_back(it->path().string());
-      if (it.depth() > 64) it.disable_recursion_pending();  // links in a circle
-    }
-    if (error) fail(source.string(), ": cannot be listed: ", error.message());
-    std::sort(paths.begin(), paths.end());
-    return paths;
-  }
-
   void keep(const std::vector<std::string>& paths, std::int64_t label) {
     auto content = std::make_shared<std::string>();
     for (const std::string& path : paths) {

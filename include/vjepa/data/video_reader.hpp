@@ -42,6 +42,12 @@ class VideoReader {
   /// Mean frames a second.
   double fps() const { return source_.fps(); }
   const std::filesystem::path& path() const { return path_; }
+  /// When a frame is shown, in seconds after the first.
+  double seconds(Index number) const {
+    if (counted_) return static_cast<double>(number) / fps();
+    const auto at = static_cast<std::size_t>(number);
+    return static_cast<double>(shown_.at(at) - shown_.front()) * av_q2d(source_.stream()->time_base);
+  }
 
   /// The frames of these numbers, in the order asked; numbers may repeat. Throws VideoError when one does not exist or
   /// cannot be decoded.

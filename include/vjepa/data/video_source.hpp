@@ -1,5 +1,9 @@
 #pragma once
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 extern "C" {
 #include <libavdevice/avdevice.h>
 }
@@ -24,7 +28,7 @@ struct StreamAddress {
   std::string address;      // "-" (a pipe on standard input), "rtsp://...", "/dev/video0"
   std::string format = {};  // FFmpeg's name of a device or format, such as v4l2; empty: found out
   std::map<std::string, std::string> options = {};  // FFmpeg's, such as rtsp_transport=tcp
-  double timeout = 30;                              // seconds without data after which the stream counts as broken
+  double timeout = 30;  // seconds without data after which the stream counts as broken; 0: never
   std::function<bool()> interrupted = [] { return false; };  // asked while waiting for data
 };
 
@@ -64,13 +68,12 @@ class VideoSource {
     }
     std::map<std::string, std::string> options = from.options;
     if (from.address == "-") options.emplace("protocol_whitelist", "pipe");
+    source.wait_ = std::make_unique<Wait>(from.timeout, from.interrupted);
+    const std::string url = from.address == "-" ? text("pipe:", source.wait_->open_standard_input()) : from.address;
     AVFormatContext* format = avformat_alloc_context();
-    source.wait_ = std::make_unique<Wait>(Wait{from.timeout, from.interrupted, {}});
-    source.wait_->begin();
     format->interrupt_callback = {&Wait::asked, source.wait_.get()};
     try {
-      source.format_ =
-          open_container(format, source.name_, from.address == "-" ? "pipe:0" : from.address, demuxer, options);
+      source.format_ = open_container(format, source.name_, url, demuxer, options);
     } catch (const VideoError&) {
       if (source.wait_->timed_out()) source.bad("did not answer in ", from.timeout, " seconds");
       throw;
@@ -92,14 +95,18 @@ class VideoSource {
     return rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 25.0;
   }
 
-  /// Reads packets until one of the video is there; false at the end.
+  /// Reads packets until one of the video is there; false at the end. A file that ends too early has ended; a stream
+  /// that does is a VideoError.
   bool next_packet(AVPacket& packet) {
     for (;;) {
       av_packet_unref(&packet);
       if (wait_) wait_->begin();
       const int e = av_read_frame(format_.get(), &packet);
       if (e == AVERROR(EAGAIN)) continue;
-      if (wait_ && wait_->timed_out()) bad("sent no data for ", wait_->timeout, " seconds");
+      if (e < 0 && wait_ && e != AVERROR_EOF && !wait_->interrupted()) {
+        if (wait_->timed_out()) bad("sent no data for ", wait_->timeout, " seconds");
+        bad("broke off: ", ffmpeg::reason(e));
+      }
       if (e < 0) return false;
       if (packet.stream_index == stream_ && packet.size > 0) return true;
     }
@@ -116,10 +123,29 @@ class VideoSource {
     using Clock = std::chrono::steady_clock;
     double timeout;
     std::function<bool()> interrupted;
-    Clock::time_point since;
+    Clock::time_point since = Clock::now();
+    int pipe = -1;
+
+    Wait(double seconds, std::function<bool()> stop) : timeout(seconds), interrupted(std::move(stop)) {}
+    Wait(const Wait&) = delete;
+    ~Wait() {
+      if (pipe >= 0) ::close(pipe);
+    }
+
+    /// FFmpeg asks whether to go on waiting only where a read returns at once. A pipe does so when it is opened anew,
+    /// which leaves the descriptor that other processes share as it is.
+    int open_standard_input() {
+      struct stat status {};
+      if (::fstat(STDIN_FILENO, &status) == 0 && S_ISFIFO(status.st_mode)) {
+        pipe = ::open("/dev/stdin", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+      }
+      return pipe >= 0 ? pipe : STDIN_FILENO;
+    }
 
     void begin() { since = Clock::now(); }
-    bool timed_out() const { return std::chrono::duration<double>(Clock::now() - since).count() > timeout; }
+    bool timed_out() const {
+      return timeout > 0 && std::chrono::duration<double>(Clock::now() - since).count() > timeout;
+    }
     static int asked(void* self) {
       const auto* wait = static_cast<const Wait*>(self);
       return wait->interrupted() || wait->timed_out() ? 1 : 0;

@@ -20,8 +20,9 @@ namespace vjepa {
 
 /// What a classifier sees of one video or image.
 struct Views {
-  std::vector<float> clips;    // [segments * views, 3, frames, size, size], the views of a segment together
-  std::vector<Index> numbers;  // of the frames, [segments, frames]
+  std::vector<float> clips;     // [segments * views, 3, frames, size, size], the views of a segment together
+  std::vector<Index> numbers;   // of the frames, [segments, frames]
+  std::vector<double> seconds;  // when each segment begins
 };
 
 /// Reads the clips of a video, each through a transform of training (one view) or of evaluation (some). An image is one
@@ -42,11 +43,12 @@ struct ViewReader {
   Views operator()(const std::filesystem::path& path, Random& when, Random& augment) const {
     VideoReader reader(path);
     Views views;
-    if (is_image_name(path)) {
+    if (is_image_name(path) || reader.frame_count() == 1) {
       Frames image = reader.read(std::vector<Index>{0});
       const std::vector<float> still = transformed(image, augment);
       for (Index i = 0; i < sampler.frames_per_clip; ++i) views.numbers.push_back(i);
       repeat(still, views.clips);
+      views.seconds = {0};
       return views;
     }
     SampledClips sampled = sample_clips(reader, sampler, when);
@@ -54,6 +56,7 @@ struct ViewReader {
       const std::vector<float> pixels = transformed(sampled.clips[c], augment);
       views.clips.insert(views.clips.end(), pixels.begin(), pixels.end());
       views.numbers.insert(views.numbers.end(), sampled.numbers[c].begin(), sampled.numbers[c].end());
+      views.seconds.push_back(reader.seconds(sampled.numbers[c].front()));
     }
     return views;
   }

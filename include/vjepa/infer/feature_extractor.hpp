@@ -42,7 +42,7 @@ class FeatureExtractor {
     for (std::size_t i = 0; i < options_.layers.size(); ++i) {
       const Index layer = options_.layers[i];
       if (layer < 0 || layer >= Encoder::dims.depth || (i > 0 && layer <= options_.layers[i - 1])) {
-        fail("out_layers: block ", layer, " of a model with blocks 0 to ", Encoder::dims.depth - 1,
+        fail("layers: block ", layer, " of a model with blocks 0 to ", Encoder::dims.depth - 1,
              "; name each wanted block once, in increasing order");
       }
     }
@@ -63,9 +63,7 @@ class FeatureExtractor {
   std::vector<Seq<const Scalar<D>>> operator()(std::span<const float> clips) {
     const Index batch = clips_in(clips);
     if (static_cast<Index>(idx_.size()) != batch * grid_.size()) {
-      std::vector<std::int32_t> idx;
-      for (Index i = 0; i < batch * grid_.size(); ++i) idx.push_back(static_cast<std::int32_t>(i % grid_.size()));
-      idx_ = Array<D, std::int32_t>(*ctx_, idx);
+      idx_ = Array<D, std::int32_t>(*ctx_, every_token(batch, grid_.size()));
       clips_ = Array<D, float>(*ctx_, static_cast<Index>(clips.size()));
       features_ = Array<D, Scalar<D>>(*ctx_, layers() * batch * grid_.size() * dim);
     }
@@ -84,6 +82,9 @@ class FeatureExtractor {
       return;
     }
     diff_ = compare_params(checkpoint, prefix, layout);
+    if (diff_.missing.size() + diff_.other_shape.size() == layout.params().size()) {
+      fail(checkpoint.path().string(), ": holds no tensor of this model, not even a part of it");
+    }
     std::vector<Grad<D>> values = initial_values<Grad<D>>(layout, 0, 0);
     read_matching_params(checkpoint, prefix, layout, values);
     weights_.upload(*ctx_, values);

@@ -82,14 +82,13 @@ inline void recognise_clip(const StoredTensor& table, RecognisedEncoder& found) 
 
 }  // namespace detail
 
-/// The encoder in a checkpoint: `wanted` if the file has it, else "encoder", else the one network of the file; nothing
-/// where that is no vision transformer.
+/// The encoder that Checkpoint::find_encoder finds; nothing where there is none, or it is no vision transformer.
 inline std::optional<RecognisedEncoder> recognise_encoder(const Checkpoint& checkpoint,
                                                           const std::string& wanted = "target_encoder") {
+  const std::optional<std::string> prefix = checkpoint.find_encoder(wanted);
+  if (!prefix) return std::nullopt;
   RecognisedEncoder found;
-  for (const std::string& network : {wanted + ".", std::string("encoder.")}) {
-    if (found.prefix.empty() && checkpoint.has_network(network)) found.prefix = network;
-  }
+  found.prefix = *prefix;
   const StoredTensor* patches = checkpoint.find(found.prefix + "patch_embed.proj.weight");
   const auto hidden = detail::shape_of(checkpoint, found.prefix + "blocks.0.mlp.fc1.weight", 2);
   if (patches == nullptr || !hidden) return std::nullopt;

@@ -63,29 +63,40 @@ class Checkpoint {
     return found != by_name_.end() && found->first.starts_with(prefix);
   }
 
-  /// Before the names of the encoder asked for: `wanted` (such as "target_encoder") if the file has it, else "encoder",
-  /// as the official evaluation does, else nothing, for a file of one network.
-  std::string encoder_prefix(const std::string& wanted) const {
-    for (const std::string& network : {wanted, std::string("encoder")}) {
-      if (has_network(network + ".")) return network + ".";
-    }
+  /// What stands before the names of the encoder asked for: `wanted` if the file has it; "encoder" where the target
+  /// encoder was wanted and that is what there is, as in the official evaluation; nothing for a file of one network
+  /// without a name. No value when the file's networks are others.
+  std::optional<std::string> find_encoder(const std::string& wanted) const {
+    if (has_network(wanted + ".")) return wanted + ".";
+    if (wanted == "target_encoder" && has_network("encoder.")) return "encoder.";
     for (const StoredTensor& tensor : tensors_) {
-      if (!official::network_of(tensor.name).empty()) {
-        fail(path_.string(), ": holds no network '", wanted, "', only '",
-             official::network_of(tensor.name).substr(0, official::network_of(tensor.name).size() - 1), "'");
-      }
+      if (!official::network_of(tensor.name).empty()) return std::nullopt;
     }
     return "";
   }
+  /// The same; throws Error, naming the networks there are, instead of no value.
+  std::string encoder_prefix(const std::string& wanted) const {
+    if (const auto found = find_encoder(wanted)) return *found;
+    std::string networks;
+    for (const std::string_view network : official::networks) {
+      if (has_network(std::string(network) + ".")) networks += text(networks.empty() ? "" : ", ", network);
+    }
+    fail(path_.string(), ": holds no network '", wanted, "'; it holds: ", networks);
+  }
+
+  /// Whether a file that begins like this may be a checkpoint.
+  static bool begins_as_one(std::span<const std::byte> head) {
+    return ZipArchive::begins_as_one(head) || SafetensorsFile::begins_as_one(head) || begins_as_pickle(head);
+  }
 
  private:
+  static bool begins_as_pickle(std::span<const std::byte> head) { return !head.empty() && head[0] == std::byte{0x80}; }
+
   bool is_zip() const {
     const MappedFile file(path_);
     if (ZipArchive::begins_as_one(file.bytes())) return true;
-    // Before PyTorch 1.6: a pickle of a magic number. A safetensors header may be 0x80 bytes long, but follows its
-    // length.
-    const std::span<const std::byte> bytes = file.bytes();
-    if (bytes[0] == std::byte{0x80} && (bytes.size() < 9 || bytes[8] != std::byte{'{'})) {
+    // Before PyTorch 1.6: a pickle of a magic number.
+    if (begins_as_pickle(file.bytes()) && !SafetensorsFile::begins_as_one(file.bytes())) {
       fail(path_.string(), ": in the format of PyTorch before 1.6; convert it once, in Python: import torch; ",
            "torch.save(torch.load('", path_.filename().string(),
            "', map_location='cpu', weights_only=True), 'new.pt')");

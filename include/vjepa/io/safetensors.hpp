@@ -98,6 +98,14 @@ class SafetensorsFile {
     for (const StoredTensor& tensor : tensors_) by_name_.emplace(tensor.name, &tensor);
   }
 
+  /// Whether bytes are the beginning of such a file: the length of a header, and its first brace.
+  static bool begins_as_one(std::span<const std::byte> head) {
+    std::uint64_t length = 0;
+    if (head.size() <= sizeof(length)) return false;
+    std::memcpy(&length, head.data(), sizeof(length));
+    return length <= max_header && head[sizeof(length)] == std::byte{'{'};
+  }
+
   const std::filesystem::path& path() const { return file_.path(); }
   /// In the order of their bytes in the file.
   const std::vector<StoredTensor>& tensors() const { return tensors_; }

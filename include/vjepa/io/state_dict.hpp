@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -33,7 +34,8 @@ class StateDict {
   /// A tensor whose bytes live elsewhere, and must until the file is written.
   void refer(const StoredTensor& tensor) { tensors_.push_back(tensor); }
 
-  /// A copy of a tensor, each element rounded to `dtype`, which is f32, f16 or bf16. Throws Error on another.
+  /// A copy of a tensor, each element rounded to `dtype`, which is f32, f16 or bf16. Throws Error on another, and when
+  /// a finite element is too large for f16.
   void add_rounded(const StoredTensor& tensor, DType dtype) {
     const std::vector<float> values = tensor.as<float>();
     if (dtype == DType::f32) return add(tensor.name, tensor.shape, values);
@@ -41,6 +43,9 @@ class StateDict {
     std::vector<std::byte>& bytes = storage_.emplace_back(2 * values.size());
     for (std::size_t i = 0; i < values.size(); ++i) {
       const std::uint16_t bits = dtype == DType::f16 ? float_to_half(values[i]) : bf16(values[i]).bits;
+      if (dtype == DType::f16 && std::isfinite(values[i]) && !std::isfinite(half_to_float(bits))) {
+        fail("tensor '", tensor.name, "' holds ", values[i], ", more than float16 can; choose bfloat16");
+      }
       std::memcpy(bytes.data() + 2 * i, &bits, sizeof(bits));
     }
     tensors_.push_back({tensor.name, dtype, tensor.shape, bytes});

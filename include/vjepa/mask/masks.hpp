@@ -18,16 +18,6 @@ struct Masks {
   std::vector<std::int32_t> target;   // [batch, hidden]
 };
 
-/// 0, 1, 2, ... for each clip of a batch, [batch, tokens]: every token of each is seen.
-inline std::vector<std::int32_t> every_token(Index batch, Index tokens) {
-  std::vector<std::int32_t> idx;
-  idx.reserve(static_cast<std::size_t>(batch * tokens));
-  for (Index b = 0; b < batch; ++b) {
-    for (Index i = 0; i < tokens; ++i) idx.push_back(static_cast<std::int32_t>(i));
-  }
-  return idx;
-}
-
 namespace detail {
 
 /// Cuts every list to the shortest, as a batch is dense; `most` bounds it further.
