@@ -143,7 +143,7 @@ class YamlSection {
       if (path == overridden || path.starts_with(overridden + ".")) return text("--set ", argument, ": ");
     }
     const int line = node.IsDefined() ? node.Mark().line : -1;
-    return source_->file + (line >= 0 ? ":" + std::to_string(line + 1) : "") + ": ";
+    return line >= 0 ? text(source_->file, ":", line + 1, ": ") : source_->file + ": ";
   }
 
   [[noreturn]] void bad(const YAML::Node& value, const std::string& path, std::string_view wanted) const {
