@@ -75,7 +75,10 @@ class Bench:
         self.root, self.probe_program, self.classify_program = root, probe, classify
 
     def command(self, config, out, *options):
-        return [self.probe_program, "--config", str(self.root / config), "--set", f"logging.folder={out}", *options]
+        # One thread: the work is too small for two, which would wait for each other on a busy machine.
+        threads = [] if "--threads" in options else ["--threads", "1"]
+        return [self.probe_program, "--config", str(self.root / config), "--set", f"logging.folder={out}", *threads,
+                *options]
 
     def probe(self, config, out, *options, status=0):
         result = subprocess.run(self.command(config, out, *options), capture_output=True, text=True, timeout=600)
@@ -99,7 +102,8 @@ def make_data(root, pretrain, synth):
                 (write_png if i % 2 else write_ppm)(folder / f"{i}.{'png' if i % 2 else 'ppm'}", colour, generator)
     (root / "pretrain.yaml").write_text(
         PRETRAIN.replace("LIST", str(root / "videos/train.csv")).replace("OUT", str(root)))
-    subprocess.run([pretrain, "--config", str(root / "pretrain.yaml")], check=True, capture_output=True)
+    subprocess.run([pretrain, "--config", str(root / "pretrain.yaml"), "--threads", "1"], check=True,
+                   capture_output=True)
     (root / "images.yaml").write_text(IMAGES.replace("ROOT", str(root)))
     (root / "videos.yaml").write_text(VIDEOS.replace("ROOT", str(root)))
 
@@ -123,7 +127,7 @@ def check_images(bench):
 
     picture = next((bench.root / "images/val/red").iterdir())
     command = [bench.classify_program, "--probe", str(out / "jepa-latest.safetensors"), "--encoder",
-               str(bench.root / "jepa-latest.safetensors")]
+               str(bench.root / "jepa-latest.safetensors"), "--threads", "1"]
     said = subprocess.run([*command, "--top", "2", str(picture)], capture_output=True, text=True)
     lines = said.stdout.splitlines()
     assert said.returncode == 0 and len(lines) == 3 and lines[1].endswith("red"), (said.stdout, said.stderr)
@@ -142,7 +146,8 @@ def check_videos(bench):
     whole = files_of(bench.root / "whole")
     results = json.loads(whole["results.json"])
     assert results["val_files"] == sum(c["samples"] for c in results["classes"]), results
-    bench.probe("videos.yaml", bench.root / "unkept", "--set", "probe.cache_gb=0", "--set", "data.num_workers=3")
+    bench.probe("videos.yaml", bench.root / "unkept", "--set", "probe.cache_gb=0", "--set", "data.num_workers=3",
+                "--threads", "2")
     assert files_of(bench.root / "unkept") == whole
 
     generator = random.Random(1)
