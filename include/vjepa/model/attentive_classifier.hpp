@@ -4,6 +4,7 @@
 #include "vjepa/core/device.hpp"
 #include "vjepa/core/params.hpp"
 #include "vjepa/model/attentive_pooler.hpp"
+#include "vjepa/model/linear_classifier.hpp"
 
 namespace vjepa {
 
@@ -12,6 +13,7 @@ namespace vjepa {
 template <PoolerDims S>
 struct AttentiveClassifier {
   using Pooler = AttentivePooler<S>;
+  using Head = LinearClassifier<S.dim>;
   static constexpr Index dim = S.dim;
 
   Index depth = 1;
@@ -20,23 +22,18 @@ struct AttentiveClassifier {
   template <class T>
   struct Params {
     typename Pooler::template Params<T> pooler;
-    View<T, Dyn, S.dim> weight;
-    View<T, Dyn> bias;
+    typename Head::template Params<T> linear;
   };
 
   template <class T>
   Params<T> params() const {
-    return {Pooler{.depth = depth}.template params<T>(), View<T, Dyn, S.dim>(nullptr, classes),
-            View<T, Dyn>(nullptr, classes)};
+    return {Pooler{.depth = depth}.template params<T>(), Head{.classes = classes}.template params<T>()};
   }
 
   template <class P, class Visitor>
   static void visit(P& p, Visitor visitor) {
     Pooler::visit(p.pooler, visitor.scope("pooler"));
-    const auto linear = visitor.scope("linear");
-    // The variance of torch.nn.Linear's own start, uniform within 1 / sqrt(dim), which the official probe keeps.
-    linear.param("weight", p.weight, Init::normal(1.0 / (3.0 * static_cast<double>(S.dim))));
-    linear.param("bias", p.bias, Init::normal(1.0 / (3.0 * static_cast<double>(S.dim))));
+    Head::visit(p.linear, visitor.scope("linear"));
   }
 
   template <Device D>
@@ -52,7 +49,7 @@ struct AttentiveClassifier {
                       Mat<Scalar<D>> logits, Saved<D>& saved) {
     saved.pooled = arena.template take<Scalar<D>, Dyn, S.dim>(s.batch);
     Pooler::template forward<D>(ctx, arena, p.pooler, s, x, saved.pooled, saved.pooler);
-    D::linear(ctx, saved.pooled, p.weight, p.bias, logits);
+    Head::template forward<D>(ctx, p.linear, saved.pooled, logits);
   }
 
   /// dlogits [s.batch, classes] is the gradient of the logits. Overwrites dx [s.rows(), dim], accumulates into g.
@@ -62,8 +59,7 @@ struct AttentiveClassifier {
                        const Params<Grad<D>>& g) {
     const typename Arena<D>::Scope scope(arena);
     const auto dpooled = arena.template take<Scalar<D>, Dyn, S.dim>(s.batch);
-    D::linear_backward_weights(ctx, saved.pooled, dlogits, g.weight, g.bias);
-    D::linear_backward_data(ctx, dlogits, p.weight, dpooled);
+    Head::template backward<D>(ctx, p.linear, saved.pooled, dlogits, dpooled, g.linear);
     Pooler::template backward<D>(ctx, arena, p.pooler, s, saved.pooler, dpooled, dx, g.pooler);
   }
 
@@ -74,7 +70,7 @@ struct AttentiveClassifier {
     const typename Arena<D>::Scope scope(arena);
     const auto pooled = arena.template take<Scalar<D>, Dyn, S.dim>(s.batch);
     Pooler::template infer<D>(ctx, arena, p.pooler, s, x, pooled);
-    D::linear(ctx, pooled, p.weight, p.bias, logits);
+    Head::template forward<D>(ctx, p.linear, pooled, logits);
   }
 };
 

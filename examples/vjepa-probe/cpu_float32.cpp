@@ -1,0 +1,8 @@
+#include "probe.hpp"
+#include "program_gemm.hpp"
+#include "vjepa/cpu/cpu.hpp"
+
+bool probe_cpu_float32(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& options, int threads) {
+  vjepa::cpu::Context ctx(threads);
+  return probe<vjepa::Cpu<float, ProgramGemm>>(ctx, config, options);
+}

@@ -1,0 +1,170 @@
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "vjepa/core/arena.hpp"
+#include "vjepa/core/device.hpp"
+#include "vjepa/core/error.hpp"
+#include "vjepa/core/random.hpp"
+#include "vjepa/core/view.hpp"
+#include "vjepa/data/view_reader.hpp"
+#include "vjepa/io/mapped_file.hpp"
+#include "vjepa/io/safetensors.hpp"
+#include "vjepa/io/sha256.hpp"
+#include "vjepa/io/state_dict.hpp"
+#include "vjepa/train/frozen_encoder.hpp"
+
+namespace vjepa {
+
+/// The mean over all tokens of each element of a batch [batch, tokens, dim], on the host: [batch, dim].
+template <Device D>
+std::vector<float> mean_over_tokens(Context<D>& ctx, Seq<const Scalar<D>> tokens) {
+  const Index batch = tokens.extent(0);
+  const Index dim = tokens.extent(2);
+  const Array<D, Grad<D>> sums(ctx, batch * dim);
+  for (Index b = 0; b < batch; ++b) D::sum_tokens(ctx, tokens.slice(b, 1), sums.view().slice(b * dim, dim));
+  std::vector<float> means;
+  for (const Grad<D> sum : sums.download(ctx)) {
+    means.push_back(static_cast<float>(sum / static_cast<Grad<D>>(tokens.extent(1))));
+  }
+  return means;
+}
+
+/// What a fixed view of one video or image gives.
+template <class S>
+struct ViewFeatures {
+  std::vector<S> tokens;       // [clips, tokens, dim], where they are wanted
+  std::vector<float> mean;     // over all tokens of all clips, [dim]
+  std::vector<Index> numbers;  // of the frames, [segments, frames]
+};
+
+/// Features of views that do not change from epoch to epoch, kept in a folder, so that the encoder reads each file
+/// once. What is kept bears the SHA-256 of the encoder's weights, of the views' description and of the file: with
+/// another of any of them it is not found. Where clips begin is drawn by the file's SHA-256, wherever the file lies.
+template <Device D, class Encoder>
+class FixedViews {
+ public:
+  struct Options {
+    bool wants_tokens = true;      // else the mean alone
+    bool keeps_tokens = true;      // in the folder
+    std::filesystem::path folder;  // empty, nothing is kept
+  };
+
+  /// One file on its way from a reader thread to the encoder.
+  struct Sample {
+    Sha256::Digest file{};
+    std::vector<float> clips;  // empty where the features were kept
+    ViewFeatures<Scalar<D>> features;
+  };
+
+  FixedViews(FrozenEncoder<D, Encoder>& encoder, ViewReader reader, Options options)
+      : encoder_(&encoder),
+        reader_(std::move(reader)),
+        options_(std::move(options)),
+        description_(
+            text("encoder ", encoder.digest(), "; ", describe(reader_), "; ", name_of(dtype_of<Scalar<D>>()))) {}
+
+  /// Clips of a sample.
+  Index clips() const { return reader_.sampler.num_clips * reader_.views(); }
+  Index views() const { return reader_.views(); }
+
+  /// Reads what was kept of a file, or its clips. On any thread. Throws Error that names a file that cannot be used.
+  Sample read(const std::filesystem::path& path) const {
+    Sample sample;
+    {
+      Sha256 sha;
+      sha.add(MappedFile(path).bytes());
+      sample.file = sha.finish();
+    }
+    if (find(sample)) return sample;
+    std::uint64_t own = 0;
+    std::memcpy(&own, sample.file.data(), sizeof(own));
+    Random when({.seed = 0, .purpose = Purpose::clip, .sample = own});
+    Random augment({.seed = 0, .purpose = Purpose::augment, .sample = own});
+    Views views = reader_(path, when, augment);
+    sample.clips = std::move(views.clips);
+    sample.features.numbers = std::move(views.numbers);
+    return sample;
+  }
+
+  /// Encodes what was not kept, and keeps it.
+  void complete(Sample& sample) {
+    if (sample.clips.empty()) return;
+    auto& ctx = encoder_->context();
+    const Seq<const Scalar<D>> tokens = (*encoder_)(sample.clips);
+    const Index count = tokens.extent(0) * tokens.extent(1);
+    sample.features.mean = mean_over_tokens<D>(ctx, Seq<const Scalar<D>>(tokens.data(), 1, count, tokens.extent(2)));
+    if (options_.wants_tokens) {
+      sample.features.tokens.resize(static_cast<std::size_t>(tokens.size()));
+      D::download(ctx, tokens.data(), sample.features.tokens.data(), sizeof(Scalar<D>) * sample.features.tokens.size());
+    }
+    sample.clips.clear();
+    keep(sample);
+  }
+
+ private:
+  static std::string describe(const ViewReader& reader) {
+    const ClipSampler& s = reader.sampler;
+    return text(s.num_clips, " clips of ", s.frames_per_clip, " frames, ",
+                s.duration ? text(*s.duration, " seconds") : text("every ", s.frame_step), "; ", reader.views(),
+                " views of ", reader.size());
+  }
+
+  std::filesystem::path place(const Sample& sample) const {
+    Sha256 sha;
+    sha.add(description_ + "; file " + hex(sample.file));
+    const std::string name = hex(sha.finish());
+    return options_.folder / name.substr(0, 2) / (name + ".safetensors");
+  }
+
+  /// False where nothing usable was kept.
+  bool find(Sample& sample) const {
+    if (options_.folder.empty()) return false;
+    std::error_code ignored;
+    const auto path = place(sample);
+    if (!std::filesystem::exists(path, ignored)) return false;
+    try {
+      const SafetensorsFile file(path);
+      for (const StoredTensor& tensor : file.tensors()) {
+        if (tensor.name == "mean") sample.features.mean = tensor.as<float>();
+        if (tensor.name == "numbers") sample.features.numbers = tensor.as<Index>();
+        if (tensor.name != "tokens" || tensor.dtype != dtype_of<Scalar<D>>() || !options_.wants_tokens) continue;
+        sample.features.tokens.resize(tensor.size());
+        std::memcpy(sample.features.tokens.data(), tensor.bytes.data(), tensor.bytes.size());
+      }
+    } catch (const Error&) {
+      return false;  // damaged; it is made anew and replaced
+    }
+    const auto wanted =
+        static_cast<std::size_t>(options_.wants_tokens ? clips() * encoder_->tokens() * Encoder::dim : 0);
+    return sample.features.mean.size() == static_cast<std::size_t>(Encoder::dim) &&
+           sample.features.tokens.size() == wanted;
+  }
+
+  void keep(const Sample& sample) const {
+    if (options_.folder.empty()) return;
+    StateDict state;
+    state.add("mean", {Encoder::dim}, sample.features.mean);
+    state.add("numbers", {static_cast<Index>(sample.features.numbers.size())}, sample.features.numbers);
+    if (options_.wants_tokens && options_.keeps_tokens) {
+      state.add("tokens", {clips(), encoder_->tokens(), Encoder::dim}, sample.features.tokens);
+    }
+    const auto path = place(sample);
+    std::filesystem::create_directories(path.parent_path());
+    write_safetensors(path, state.tensors(), {{"features", description_ + "; file " + hex(sample.file)}});
+  }
+
+  FrozenEncoder<D, Encoder>* encoder_;
+  ViewReader reader_;
+  Options options_;
+  std::string description_;
+};
+
+}  // namespace vjepa

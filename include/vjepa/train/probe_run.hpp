@@ -1,0 +1,365 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "vjepa/core/error.hpp"
+#include "vjepa/data/read_ahead.hpp"
+#include "vjepa/data/view_reader.hpp"
+#include "vjepa/io/checkpoint.hpp"
+#include "vjepa/io/json.hpp"
+#include "vjepa/io/safetensors.hpp"
+#include "vjepa/io/state_dict.hpp"
+#include "vjepa/train/fixed_pass.hpp"
+#include "vjepa/train/fixed_views.hpp"
+#include "vjepa/train/frozen_encoder.hpp"
+#include "vjepa/train/joined_tokens.hpp"
+#include "vjepa/train/nearest_neighbours.hpp"
+#include "vjepa/train/probe_config.hpp"
+#include "vjepa/train/probe_files.hpp"
+#include "vjepa/train/probe_metrics.hpp"
+#include "vjepa/train/probe_position.hpp"
+#include "vjepa/train/probe_results.hpp"
+#include "vjepa/train/probe_sets.hpp"
+#include "vjepa/train/probe_settings.hpp"
+#include "vjepa/train/probe_trainer.hpp"
+#include "vjepa/train/probe_views.hpp"
+#include "vjepa/train/progress.hpp"
+#include "vjepa/version.hpp"
+
+namespace vjepa {
+
+/// How an evaluation is started, beside its configuration.
+struct ProbeOptions {
+  bool resume = false;                                       // go on from the latest checkpoint, if there is one
+  bool overwrite = false;                                    // begin anew where a run has been
+  std::function<bool()> interrupted = [] { return false; };  // asked after every step
+};
+
+/// A frozen evaluation from labelled videos or images to accuracies (the official video_classification_frozen and
+/// image_classification_frozen). In its folder it keeps
+///
+///   <tag>-latest.safetensors   the classifiers and everything needed to go on, after every epoch
+///   <tag>_r0.csv               a row an epoch
+///   <tag>-accuracy.svg         the same as a picture
+///   results.json               every figure, and the settings
+///   confusion.csv, .svg        how often each class was taken for each, in the latest epoch
+///   classes.csv                accuracy of each class
+///   features/                  what the encoder made of views that do not change
+///
+/// A run that is stopped, however, and resumed writes the same bytes as one that is not.
+template <Device D, class Encoder>
+class ProbeRun {
+ public:
+  static constexpr Index dim = Encoder::dim;
+  using Trainer = ProbeTrainer<D, PoolerDims{.dim = Encoder::dim, .heads = Encoder::dims.heads}>;
+
+  /// Throws Error when a list, the folder or a checkpoint cannot be used.
+  ProbeRun(Context<D>& ctx, const ProbeConfig& config, ProbeOptions options)
+      : ctx_(&ctx),
+        config_(config),
+        options_(std::move(options)),
+        files_{config.folder, config.pretrain.write_tag},
+        sets_(config),
+        ipe_(std::max<Index>(1, sets_.train.size() / config.optimization.batch_size)),
+        encoder_(ctx, Checkpoint(config.pretrain.path()), frozen_encoder_options(config)),
+        validation_(encoder_, fixed_view_reader(config, validation_views(config)),
+                    {.wants_tokens = true,
+                     .keeps_tokens = fits_cache(sets_.val, validation_views(config)),
+                     .folder = cache_folder()}),
+        training_(encoder_, fixed_view_reader(config, training_views(config)),
+                  {.wants_tokens = config.probe.fixed_train_views,
+                   .keeps_tokens = fits_cache(sets_.train, training_views(config)),
+                   .folder = cache_folder()}),
+        trainer_(ctx, config, ipe_),
+        confusion_(sets_.classes) {
+    start();
+  }
+
+  const ProbeFiles& files() const { return files_; }
+  const ProbeSets& sets() const { return sets_; }
+  const ProbeResults& results() const { return position_.results; }
+  std::int64_t steps() const { return position_.steps; }
+  Index iterations_per_epoch() const { return ipe_; }
+
+  /// Trains and evaluates to the last epoch. False when interrupted; the state is saved all the same. Throws Error when
+  /// no file can be read, one not written, or the loss is not finite.
+  bool run() {
+    const Index epochs = config_.optimization.num_epochs;
+    while (static_cast<Index>(position_.results.epochs.size()) < epochs) {
+      if (!train_epoch() || !evaluate()) {
+        save();
+        return false;
+      }
+      end_epoch();
+    }
+    return true;
+  }
+
+ private:
+  using Fixed = FixedViews<D, Encoder>;
+
+  /// One sample of a batch, from a reader thread.
+  struct TrainSample {
+    Index item = 0;
+    Views views;                   // augmented, or
+    typename Fixed::Sample fixed;  // fixed
+    std::vector<std::string> skipped;
+  };
+  std::filesystem::path cache_folder() const {
+    return config_.probe.cache_gb > 0 ? files_.features() : std::filesystem::path();
+  }
+  /// Whether the tokens of all files of a list may be kept.
+  bool fits_cache(const VideoList& list, const ViewShape& views) const {
+    const auto values = static_cast<double>(list.size() * views.segments * views.views * encoder_.tokens() * dim);
+    return values * sizeof(Scalar<D>) <= config_.probe.cache_gb * 1e9;
+  }
+  int threads() const { return std::max(1, config_.data.num_workers); }
+
+  void start() {
+    std::error_code error;
+    std::filesystem::create_directories(files_.folder, error);
+    if (error) fail("logging.folder ", files_.folder.string(), ": cannot be made: ", error.message());
+    if (!std::filesystem::exists(files_.latest())) return;
+    if (options_.resume || config_.resume_checkpoint) return load();
+    if (!options_.overwrite) {
+      fail(files_.latest().string(),
+           ": a run has been here; go on with --resume, begin anew with --overwrite, or choose another logging.folder");
+    }
+    std::filesystem::remove(files_.latest());
+  }
+
+  /// Reads sample `task` of the endless shuffled stream; a file that cannot be used is replaced by one that the
+  /// sample's own shuffle gives next.
+  TrainSample read_training(std::uint64_t task) const {
+    const VideoList& list = sets_.train;
+    const auto count = static_cast<std::uint64_t>(list.size());
+    const Permutation others({.seed = config_.seed, .purpose = Purpose::shuffle, .epoch = ~task}, count);
+    TrainSample sample;
+    for (std::uint64_t attempt = 0; attempt <= count; ++attempt) {
+      sample.item = attempt == 0 ? list.at(config_.seed, task, std::nullopt) : static_cast<Index>(others(attempt - 1));
+      try {
+        if (config_.probe.fixed_train_views) {
+          sample.fixed = training_.read(list.path(sample.item));
+        } else {
+          Random when({.seed = config_.seed, .purpose = Purpose::clip, .epoch = attempt, .sample = task});
+          Random augment({.seed = config_.seed, .purpose = Purpose::augment, .epoch = attempt, .sample = task});
+          sample.views = training_view_reader(config_)(list.path(sample.item), when, augment);
+        }
+        return sample;
+      } catch (const Error& e) {
+        sample.skipped.emplace_back(e.what());
+      }
+    }
+    fail("none of the ", count, " training files can be used; the first: ", sample.skipped.front());
+  }
+
+  /// The rest of the epoch under way. False when interrupted.
+  bool train_epoch() {
+    const auto epoch = static_cast<std::int64_t>(position_.results.epochs.size());
+    const std::int64_t first = position_.steps;
+    const Index steps = static_cast<Index>((epoch + 1) * ipe_ - first);
+    if (steps == 0) return true;
+    const Index batch = config_.optimization.batch_size;
+    ReadAhead<TrainSample> ahead(steps, threads(), static_cast<std::size_t>(2 * batch + threads()),
+                                 ReadAhead<TrainSample>::Full::wait, [&](Index step, const auto& emit) {
+                                   for (Index i = 0; i < batch; ++i) {
+                                     if (!emit(read_training(static_cast<std::uint64_t>((first + step) * batch + i))))
+                                       return;
+                                   }
+                                 });
+    Progress progress(text("epoch ", epoch + 1), ipe_, std::max<Index>(1, ipe_ / 10));
+    for (Index step = 0; step < steps; ++step) {
+      train_step(ahead, step, progress);
+      char note[64];
+      std::snprintf(note, sizeof(note), "loss %.4f  train %.2f %%",
+                    position_.loss / static_cast<double>(position_.steps - epoch * ipe_), position_.train.top1());
+      progress.show(position_.steps - epoch * ipe_, note);
+      if (options_.interrupted()) return false;
+    }
+    return true;
+  }
+
+  void train_step(ReadAhead<TrainSample>& ahead, Index step, Progress& progress) {
+    const JoinedTokens joined = joined_tokens(config_, encoder_.grid(), training_views(config_));
+    const Index batch = config_.optimization.batch_size;
+    const Sequences one = joined.sequences();
+    if (tokens_.size() != batch * one.rows() * dim) tokens_ = Array<D, Scalar<D>>(*ctx_, batch * one.rows() * dim);
+    const Seq<Scalar<D>> x(tokens_.data(), batch, one.rows(), dim);
+    std::vector<float> means;
+    std::vector<std::int32_t> labels;
+    for (Index b = 0; b < batch; ++b) {
+      TrainSample sample = std::move(*ahead.next(step));
+      for (const std::string& reason : sample.skipped) {
+        progress.clear();
+        std::fprintf(stderr, "skipped: %s\n", reason.c_str());
+      }
+      labels.push_back(static_cast<std::int32_t>(sets_.train.label(sample.item)));
+      put_training(sample, joined, x.slice(b, 1), means);
+    }
+    const ProbeStep result = trainer_.step(x, means, labels);
+    ++position_.steps;
+    position_.loss += result.loss;
+    for (std::size_t b = 0; b < labels.size(); ++b) {
+      position_.train.add(row(result.logits, b), labels[b]);
+    }
+  }
+
+  /// The tokens of one sample into `x`, their mean at the end of `means`.
+  void put_training(TrainSample& sample, const JoinedTokens& joined, Seq<Scalar<D>> x, std::vector<float>& means) {
+    std::vector<float> mean;
+    if (config_.probe.fixed_train_views) {
+      training_.complete(sample.fixed);
+      const auto tokens = uploaded(sample.fixed.features.tokens);
+      joined.operator()<D>(*ctx_, tokens, sample.fixed.features.numbers, x);
+      mean = sample.fixed.features.mean;
+    } else {
+      const Seq<const Scalar<D>> tokens = encoder_(sample.views.clips);
+      joined.operator()<D>(*ctx_, tokens, sample.views.numbers, x);
+      mean = mean_over_tokens<D>(
+          *ctx_, Seq<const Scalar<D>>(tokens.data(), 1, tokens.extent(0) * tokens.extent(1), tokens.extent(2)));
+    }
+    means.insert(means.end(), mean.begin(), mean.end());
+  }
+
+  /// Tokens [clips, tokens, dim] on the device, valid until the next call.
+  Seq<const Scalar<D>> uploaded(const std::vector<Scalar<D>>& tokens) {
+    const auto size = static_cast<Index>(tokens.size());
+    if (staged_.size() != size) staged_ = Array<D, Scalar<D>>(*ctx_, size);
+    staged_.upload(*ctx_, tokens);
+    return Seq<const Scalar<D>>(staged_.data(), size / (encoder_.tokens() * dim), encoder_.tokens(), dim);
+  }
+
+  std::span<const float> row(const std::vector<float>& logits, std::size_t i) const {
+    const auto classes = static_cast<std::size_t>(config_.data.num_classes);
+    return std::span(logits).subspan(i * classes, classes);
+  }
+
+  /// Softmax of the classifier's logits, averaged over the sequences of one video.
+  std::vector<double> probabilities(const JoinedTokens& joined, const ViewFeatures<Scalar<D>>& features) {
+    const Sequences s = joined.sequences();
+    if (tokens_.size() != s.rows() * dim) tokens_ = Array<D, Scalar<D>>(*ctx_, s.rows() * dim);
+    const Seq<Scalar<D>> x(tokens_.data(), s.batch, s.tokens, dim);
+    joined.operator()<D>(*ctx_, uploaded(features.tokens), features.numbers, x);
+    return mean_softmax(trainer_.logits(x), config_.data.num_classes);
+  }
+
+  /// Evaluates on the validation set. False when interrupted.
+  bool evaluate() {
+    const bool vote = config_.probe.knn && position_.results.nearest.samples == 0;
+    NearestNeighbours neighbours(config_.data.num_classes, config_.probe.knn_k, config_.probe.knn_temperature);
+    const auto ignore = [](const std::string&) {};
+    if (vote &&
+        !each_fixed(
+            training_, sets_.train, threads(), "neighbours", options_.interrupted,
+            [&](Index i, const auto& features) { neighbours.add(features.mean, sets_.train.label(i)); }, ignore)) {
+      return false;
+    }
+    const JoinedTokens joined = joined_tokens(config_, encoder_.grid(), validation_views(config_));
+    confusion_ = ConfusionMatrix(sets_.classes);
+    val_ = linear_ = {};
+    TopK nearest;
+    std::vector<std::string> skipped;
+    const auto use = [&](Index i, const ViewFeatures<Scalar<D>>& features) {
+      const std::int64_t label = sets_.val.label(i);
+      const std::vector<double> p = probabilities(joined, features);
+      val_.add(p, label);
+      confusion_.add(static_cast<std::size_t>(label), ranked(p).front());
+      if (config_.probe.linear) linear_.add(trainer_.linear_logits(features.mean), label);
+      if (vote) nearest.add(neighbours(features.mean), label);
+    };
+    if (!each_fixed(validation_, sets_.val, threads(), "validation", options_.interrupted, use,
+                    [&](const std::string& reason) { skipped.push_back(reason); })) {
+      return false;
+    }
+    if (val_.samples == 0) fail("none of the validation files can be used; the first: ", skipped.front());
+    if (vote) position_.results.nearest = nearest;
+    position_.results.skipped = std::move(skipped);
+    return true;
+  }
+
+  void end_epoch() {
+    const ProbeEpoch epoch{.train_loss = position_.loss / static_cast<double>(ipe_),
+                           .train_top1 = position_.train.top1(),
+                           .train_top5 = position_.train.top5(),
+                           .val_top1 = val_.top1(),
+                           .val_top5 = val_.top5(),
+                           .linear_top1 = linear_.top1(),
+                           .linear_top5 = linear_.top5()};
+    position_.results.epochs.push_back(epoch);
+    std::printf("epoch %zu/%lld: loss %.4f, train top-1 %.2f %%, validation top-1 %.2f %%, top-5 %.2f %%",
+                position_.results.epochs.size(), static_cast<long long>(config_.optimization.num_epochs),
+                epoch.train_loss, epoch.train_top1, epoch.val_top1, epoch.val_top5);
+    if (config_.probe.linear) std::printf("; linear %.2f %%, %.2f %%", epoch.linear_top1, epoch.linear_top5);
+    if (config_.probe.knn)
+      std::printf("; k-NN %.2f %%, %.2f %%", position_.results.nearest.top1(), position_.results.nearest.top5());
+    const std::size_t skipped = position_.results.skipped.size();
+    std::printf("%s\n", skipped == 0 ? "" : text("; ", skipped, " skipped").c_str());
+    std::fflush(stdout);
+    position_.loss = 0;
+    position_.train = {};
+    write_results();
+    save();
+  }
+
+  void write_results() const {
+    position_.results.write_csv(files_.log());
+    position_.results.write_chart(files_.chart(), config_.pretrain.write_tag + ": frozen evaluation",
+                                  config_.probe.linear);
+    confusion_.write_csv(files_.confusion("csv"));
+    confusion_.write_svg(files_.confusion("svg"), text("epoch ", position_.results.epochs.size()));
+    confusion_.write_class_accuracy(files_.classes());
+    const Json head = {{"vjepa_version", version()},
+                       {"encoder_sha256", encoder_.digest()},
+                       {"train_files", sets_.train.size()},
+                       {"val_files", sets_.val.size()},
+                       {"iterations_per_epoch", ipe_}};
+    position_.results.write_json(files_.results(), head, confusion_, probe_settings(config_));
+  }
+
+  static std::string version() { return text(VJEPA_VERSION_MAJOR, ".", VJEPA_VERSION_MINOR, ".", VJEPA_VERSION_PATCH); }
+
+  void save() {
+    StateDict state;
+    trainer_.save(state);
+    position_.save(state);
+    auto metadata = position_.metadata(config_, encoder_.digest(), sets_.classes);
+    metadata["vjepa_version"] = version();
+    write_safetensors(files_.latest(), state.tensors(), metadata);
+  }
+
+  void load() {
+    const Checkpoint file(files_.latest());
+    position_.load(file, config_, encoder_.digest());
+    trainer_.load(file, position_.steps);
+  }
+
+  Context<D>* ctx_;
+  ProbeConfig config_;
+  ProbeOptions options_;
+  ProbeFiles files_;
+  ProbeSets sets_;
+  Index ipe_;
+  FrozenEncoder<D, Encoder> encoder_;
+  Fixed validation_;
+  Fixed training_;
+  Trainer trainer_;
+  ProbePosition position_;
+  ConfusionMatrix confusion_;  // of the latest evaluation, like the two below
+  TopK val_;
+  TopK linear_;
+  Array<D, Scalar<D>> tokens_;
+  Array<D, Scalar<D>> staged_;
+};
+
+}  // namespace vjepa
