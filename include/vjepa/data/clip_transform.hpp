@@ -4,9 +4,11 @@
 #include <array>
 #include <cstddef>
 #include <optional>
+#include <variant>
 
 #include "vjepa/core/random.hpp"
 #include "vjepa/core/view.hpp"
+#include "vjepa/data/auto_augment.hpp"
 #include "vjepa/data/crop.hpp"
 #include "vjepa/data/frames.hpp"
 #include "vjepa/data/random_augment.hpp"
@@ -14,20 +16,21 @@
 
 namespace vjepa {
 
-/// What a clip for training goes through: RandAugment, a random resized crop, a mirror with probability a half,
-/// normalisation, random erasing. All frames of a clip are treated alike.
+/// What a clip for training goes through: RandAugment or AutoAugment, a random resized crop, a mirror with probability
+/// a half, normalisation, random erasing. All frames of a clip are treated alike.
 struct ClipTransform {
   Index size = 224;
   std::array<double, 2> scale = {0.3, 1.0};
   std::array<double, 2> aspect_ratio = {3.0 / 4.0, 4.0 / 3.0};
   bool flip = true;
   bool motion_shift = false;  // the box wanders evenly from one random place to another
-  std::optional<RandomAugment> augment;
+  std::variant<std::monostate, RandomAugment, AutoAugment> augment;
   std::optional<RandomErasing> erasing;
 
-  /// Writes normalised pixels, [3, frames.count, size, size], to `out`. RandAugment overwrites `frames`.
+  /// Writes normalised pixels, [3, frames.count, size, size], to `out`. Augmentation overwrites `frames`.
   void operator()(Frames& frames, Random& random, float* out) const {
-    if (augment) (*augment)(frames, random);
+    if (const auto* policy = std::get_if<RandomAugment>(&augment)) (*policy)(frames, random);
+    if (const auto* policy = std::get_if<AutoAugment>(&augment)) (*policy)(frames, random);
     const Box first = random_box(frames.height, frames.width, scale, aspect_ratio, random);
     const Box last = motion_shift ? random_box(frames.height, frames.width, scale, aspect_ratio, random) : first;
     const bool mirrored = flip && random.chance(0.5);

@@ -88,10 +88,10 @@ class ConfusionMatrix {
   /// A row a true class, a column a predicted one.
   void write_csv(const std::filesystem::path& path) const {
     std::string out = "true\\predicted";
-    for (const std::string& name : names_) out += "," + quoted(name);
+    for (const std::string& name : names_) out.append(",").append(quoted(name));
     for (std::size_t i = 0; i < names_.size(); ++i) {
-      out += "\n" + quoted(names_[i]);
-      for (std::size_t j = 0; j < names_.size(); ++j) out += "," + std::to_string(count(i, j));
+      out.append("\n").append(quoted(names_[i]));
+      for (std::size_t j = 0; j < names_.size(); ++j) out += text(",", count(i, j));
     }
     write_file(path, out + "\n");
   }

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <system_error>
@@ -71,7 +72,7 @@ class ProbeRun {
         options_(std::move(options)),
         files_{config.folder, config.pretrain.write_tag},
         sets_(config),
-        ipe_(std::max<Index>(1, sets_.train.size() / config.optimization.batch_size)),
+        ipe_((sets_.train.size() + config.optimization.batch_size - 1) / config.optimization.batch_size),
         encoder_(ctx, Checkpoint(config.pretrain.path()), frozen_encoder_options(config)),
         validation_(encoder_, fixed_view_reader(config, validation_views(config)),
                     {.wants_tokens = true,
@@ -96,6 +97,10 @@ class ProbeRun {
   /// no file can be read, one not written, or the loss is not finite.
   bool run() {
     const Index epochs = config_.optimization.num_epochs;
+    if (config_.probe.cache_gb > 0 && !fits_cache(sets_.val, validation_views(config_))) {
+      std::fprintf(stderr, "note: the validation tokens take more than probe.cache_gb = %g; each epoch encodes anew\n",
+                   config_.probe.cache_gb);
+    }
     while (static_cast<Index>(position_.results.epochs.size()) < epochs) {
       if (!train_epoch() || !evaluate()) {
         save();
@@ -164,6 +169,12 @@ class ProbeRun {
     fail("none of the ", count, " training files can be used; the first: ", sample.skipped.front());
   }
 
+  /// Samples of a step of an epoch, counted from 0: every file comes once an epoch, and the last batch may be smaller.
+  Index batch_size(Index step) const {
+    const Index full = config_.optimization.batch_size;
+    return std::min(full, sets_.train.size() - step * full);
+  }
+
   /// The rest of the epoch under way. False when interrupted.
   bool train_epoch() {
     const auto epoch = static_cast<std::int64_t>(position_.results.epochs.size());
@@ -172,10 +183,11 @@ class ProbeRun {
     if (steps == 0) return true;
     const Index batch = config_.optimization.batch_size;
     ReadAhead<TrainSample> ahead(steps, threads(), static_cast<std::size_t>(2 * batch + threads()),
-                                 ReadAhead<TrainSample>::Full::wait, [&](Index step, const auto& emit) {
-                                   for (Index i = 0; i < batch; ++i) {
-                                     if (!emit(read_training(static_cast<std::uint64_t>((first + step) * batch + i))))
-                                       return;
+                                 ReadAhead<TrainSample>::Full::wait, [&](Index i, const auto& emit) {
+                                   const Index step = first - epoch * ipe_ + i;
+                                   const Index begin = epoch * sets_.train.size() + step * batch;
+                                   for (Index task = begin; task < begin + batch_size(step); ++task) {
+                                     if (!emit(read_training(static_cast<std::uint64_t>(task)))) return;
                                    }
                                  });
     Progress progress(text("epoch ", epoch + 1), ipe_, std::max<Index>(1, ipe_ / 10));
@@ -192,7 +204,7 @@ class ProbeRun {
 
   void train_step(ReadAhead<TrainSample>& ahead, Index step, Progress& progress) {
     const JoinedTokens joined = joined_tokens(config_, encoder_.grid(), training_views(config_));
-    const Index batch = config_.optimization.batch_size;
+    const Index batch = batch_size(position_.steps % ipe_);
     const Sequences one = joined.sequences();
     if (tokens_.size() != batch * one.rows() * dim) tokens_ = Array<D, Scalar<D>>(*ctx_, batch * one.rows() * dim);
     const Seq<Scalar<D>> x(tokens_.data(), batch, one.rows(), dim);
@@ -200,10 +212,8 @@ class ProbeRun {
     std::vector<std::int32_t> labels;
     for (Index b = 0; b < batch; ++b) {
       TrainSample sample = std::move(*ahead.next(step));
-      for (const std::string& reason : sample.skipped) {
-        progress.clear();
-        std::fprintf(stderr, "skipped: %s\n", reason.c_str());
-      }
+      if (!sample.skipped.empty()) progress.clear();
+      for (const std::string& reason : sample.skipped) complain(reason);
       labels.push_back(static_cast<std::int32_t>(sets_.train.label(sample.item)));
       put_training(sample, joined, x.slice(b, 1), means);
     }
@@ -238,6 +248,11 @@ class ProbeRun {
     if (staged_.size() != size) staged_ = Array<D, Scalar<D>>(*ctx_, size);
     staged_.upload(*ctx_, tokens);
     return Seq<const Scalar<D>>(staged_.data(), size / (encoder_.tokens() * dim), encoder_.tokens(), dim);
+  }
+
+  /// Tells why a file is skipped, once.
+  void complain(const std::string& reason) {
+    if (told_.insert(reason).second) std::fprintf(stderr, "skipped: %s\n", reason.c_str());
   }
 
   std::span<const float> row(const std::vector<float>& logits, std::size_t i) const {
@@ -279,7 +294,10 @@ class ProbeRun {
       if (vote) nearest.add(neighbours(features.mean), label);
     };
     if (!each_fixed(validation_, sets_.val, threads(), "validation", options_.interrupted, use,
-                    [&](const std::string& reason) { skipped.push_back(reason); })) {
+                    [&](const std::string& reason) {
+                      complain(reason);
+                      skipped.push_back(reason);
+                    })) {
       return false;
     }
     if (val_.samples == 0) fail("none of the validation files can be used; the first: ", skipped.front());
@@ -358,6 +376,7 @@ class ProbeRun {
   ConfusionMatrix confusion_;  // of the latest evaluation, like the two below
   TopK val_;
   TopK linear_;
+  std::set<std::string> told_;
   Array<D, Scalar<D>> tokens_;
   Array<D, Scalar<D>> staged_;
 };

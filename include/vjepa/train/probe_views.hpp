@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "vjepa/core/shapes.hpp"
+#include "vjepa/data/auto_augment.hpp"
 #include "vjepa/data/random_augment.hpp"
 #include "vjepa/data/random_erasing.hpp"
 #include "vjepa/data/view_reader.hpp"
@@ -53,7 +54,9 @@ inline ViewReader training_view_reader(const ProbeConfig& config) {
                           .motion_shift = aug.motion_shift,
                           .augment = {},
                           .erasing = {}};
-  if (aug.auto_augment) transform.augment = RandomAugment{};
+  // The official evaluation of images augments by another policy than that of videos.
+  if (aug.auto_augment && config.kind == ProbeConfig::Kind::image) transform.augment = AutoAugment{};
+  if (aug.auto_augment && config.kind == ProbeConfig::Kind::video) transform.augment = RandomAugment{};
   if (aug.reprob > 0) transform.erasing = RandomErasing{.probability = aug.reprob};
   return {.sampler = clip_sampler(config, training_views(config).segments), .transform = transform};
 }

@@ -122,6 +122,7 @@ inline PretrainConfig::Augmentation read_probe_augmentation(const YamlSection& s
                                                             const PretrainConfig::Augmentation& otherwise) {
   PretrainConfig::Augmentation a = read_augmentation(s);
   if (!s.has("auto_augment")) a.auto_augment = otherwise.auto_augment;
+  if (!s.has("random_horizontal_flip")) a.random_horizontal_flip = otherwise.random_horizontal_flip;
   if (!s.has("random_resize_scale")) a.random_resize_scale = otherwise.random_resize_scale;
   if (!s.has("reprob")) a.reprob = otherwise.reprob;
   return a;
@@ -165,6 +166,8 @@ inline ProbeConfig read_probe_config(YamlSection& root) {
   config.optimization =
       detail::read_probe_optimization(root.section("optimization"), config.kind, config.data.resolution);
   config.pretrain = detail::read_probe_pretrain(root.section("pretrain"), config.data.clip_duration);
+  // As in the official evaluations: what moves to the left in a video does not move to the right.
+  config.data_aug.random_horizontal_flip = config.kind == ProbeConfig::Kind::image;
   config.data_aug = detail::read_probe_augmentation(root.section("data_aug"), config.data_aug);
   config.probe = detail::read_probe(root.section("probe"));
   if (config.kind == ProbeConfig::Kind::image) config.data.frames_per_clip = config.pretrain.frames_per_clip;
