@@ -19,7 +19,7 @@ ALLOWED = {
     "data": {"core", "io"},
     "model": {"core", "nn"},
     "infer": {"core", "nn", "model", "io"},
-    "train": {"core", "nn", "model", "mask", "optim", "data", "io", "config"},
+    "train": {"core", "nn", "model", "mask", "optim", "data", "io", "infer", "config"},
 }
 # Third-party headers that only one room may name.
 OWNERS = {

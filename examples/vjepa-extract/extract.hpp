@@ -3,11 +3,12 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "vjepa/core/shapes.hpp"
 #include "vjepa/core/view.hpp"
-#include "vjepa/infer/encoder_positions.hpp"
 #include "vjepa/io/checkpoint.hpp"
 
 /// What becomes of the tokens of a clip.
@@ -21,7 +22,8 @@ struct ExtractOptions {
   vjepa::Index patch = 0;
   vjepa::Index tubelet = 0;
   bool partial = false;
-  vjepa::PositionSource positions = vjepa::PositionSource::computed;
+  bool interpolate = false;                // the trained positions, for clips of another size
+  std::optional<vjepa::ClipSize> trained;  // the clips that the checkpoint's encoder was trained on
   std::vector<vjepa::Index> layers;
   Pool pool = Pool::mean;
   std::string probe;  // the checkpoint of Pool::probe

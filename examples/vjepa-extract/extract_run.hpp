@@ -134,7 +134,7 @@ class ExtractRun {
                  {.clip = {.frames = options.window, .height = options.size, .width = options.size},
                   .network = options.checkpoint_key,
                   .partial = options.partial,
-                  .positions = options.positions,
+                  .made_for = options.interpolate ? options.trained : std::nullopt,
                   .layers = options.layers}),
         manifest_(manifest_file(options.out), settings(checkpoint)) {
     if (options_.pool == Pool::probe) probe_.emplace(ctx, vjepa::Checkpoint(options_.probe));

@@ -134,8 +134,7 @@ ExtractOptions parsed(const po::variables_map& given) {
   o.checkpoint_key = given["checkpoint-key"].as<std::string>();
   o.model = given["model"].as<std::string>();
   o.partial = given["partial"].as<bool>();
-  o.positions = is_first(given, "positions", "computed", "interpolated") ? vjepa::PositionSource::computed
-                                                                         : vjepa::PositionSource::interpolated;
+  o.interpolate = !is_first(given, "positions", "computed", "interpolated");
   o.layers = numbers(given["layers"].as<std::string>());
   o.probe = given["probe"].as<std::string>();
   o.pool = pool(given["pool"].as<std::string>());
@@ -177,7 +176,11 @@ void complete(ExtractOptions& o, const vjepa::Checkpoint& checkpoint) {
   }
   o.patch = found ? found->dims.patch : 16;
   o.tubelet = found ? found->dims.tubelet : 2;
-  const vjepa::ClipSize trained = found && found->clip ? *found->clip : vjepa::ClipSize{};
+  if (found) o.trained = found->clip;
+  if (o.interpolate && !o.trained) {
+    fail(o.checkpoint, ": holds no positions of a known clip size to interpolate; leave out --positions");
+  }
+  const vjepa::ClipSize trained = o.trained.value_or(vjepa::ClipSize{});
   if (o.size == 0) o.size = trained.height;
   if (o.window == 0) o.window = o.tubelet == 0 ? 1 : trained.frames;
   constexpr Index most = Index{1} << 28;

@@ -69,12 +69,13 @@ TEST_CASE("positions for clips of another size are interpolated, or computed, as
   const auto expected = larger.at("out").as<float>();
   const auto& shape = larger.at("clips").shape;
   FeatureOptions options{.clip = {.frames = shape[2], .height = shape[3], .width = shape[4]}};
-  options.positions = PositionSource::interpolated;
+  options.made_for = recognise_encoder(weights).value().clip;
+  CHECK(options.made_for == ClipSize{.frames = 16, .height = 64, .width = 64});
   Extractor interpolated(ctx, weights, options);
   CHECK(relative_error(all_tokens<D>(ctx, interpolated(clips)[0]), expected) < 1e-5);
 
-  options.positions = PositionSource::computed;
-  CHECK(encoder_positions<ViTTiny<>>(weights, recognise_encoder(weights).value(), options.clip, options.positions) ==
+  options.made_for = options.clip;
+  CHECK(encoder_positions<ViTTiny<>>(weights, recognise_encoder(weights).value(), options.clip, options.clip, true) ==
         ViTTiny<>::positions(options.clip, true));
   Extractor computed(ctx, weights, options);
   CHECK(relative_error(all_tokens<D>(ctx, computed(clips)[0]), expected) > 1e-4);

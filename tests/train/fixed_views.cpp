@@ -46,7 +46,7 @@ struct Fixture {
   }
   FrozenEncoder<D, Encoder> encoder() {
     const ClipSize clip{.frames = 4, .height = 32, .width = 32};
-    return {ctx, Checkpoint(folder.path() / "encoder.safetensors"), {.made_for = clip, .clip = clip}};
+    return {ctx, Checkpoint(folder.path() / "encoder.safetensors"), {.clip = clip}};
   }
   static ViewReader views(Index step = 2) {
     return {
@@ -124,7 +124,7 @@ TEST_CASE("an encoder of another size is refused with what does not fit") {
   using Wider = ViT<VitDims{.dim = 24, .depth = 1, .heads = 2, .patch = 16, .tubelet = 2}>;
   const ClipSize clip{.frames = 4, .height = 32, .width = 32};
   const Checkpoint file(f.folder.path() / "encoder.safetensors");
-  CHECK_THROWS_WITH((FrozenEncoder<D, Wider>(f.ctx, file, {.made_for = clip, .clip = clip})),
+  CHECK_THROWS_WITH((FrozenEncoder<D, Wider>(f.ctx, file, {.clip = clip})),
                     Contains("encoder.safetensors: does not hold this model") &&
                         Contains("target_encoder.norm.weight is [12], the model wants [24]"));
 }

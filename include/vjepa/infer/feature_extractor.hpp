@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -25,7 +26,8 @@ struct FeatureOptions {
   ClipSize clip;                           // of every clip
   std::string network = "target_encoder";  // which of a checkpoint's encoders
   bool partial = false;                    // weights that the checkpoint lacks may keep their initial values
-  PositionSource positions = PositionSource::computed;
+  std::optional<ClipSize> made_for = {};   // the clips that its positions are of (encoder_positions); none: `clip`
+  std::optional<bool> uniform_power = {};  // of positions that are computed; none: as those of the checkpoint, or true
   std::vector<Index> layers = {};  // blocks whose normed outputs are wanted, counted from 0, increasing; none: the last
 };
 
@@ -48,12 +50,17 @@ class FeatureExtractor {
     }
     load(checkpoint, checkpoint.encoder_prefix(options_.network));
     const RecognisedEncoder found = recognise_encoder(checkpoint, options_.network).value_or(RecognisedEncoder{});
-    const std::vector<float> table = encoder_positions<Encoder>(checkpoint, found, options_.clip, options_.positions);
+    const std::vector<float> table =
+        encoder_positions<Encoder>(checkpoint, found, options_.made_for.value_or(options_.clip), options_.clip,
+                                   options_.uniform_power.value_or(found.uniform_power));
     positions_ = Array<D, Grad<D>>(ctx, std::vector<Grad<D>>(table.begin(), table.end()));
   }
 
   const TokenGrid& grid() const { return grid_; }
   const FeatureOptions& options() const { return options_; }
+  const Weights<D, Encoder>& weights() const { return weights_; }
+  /// [grid().size(), dim]
+  const Array<D, Grad<D>>& positions() const { return positions_; }
   Index layers() const { return static_cast<Index>(options_.layers.size()); }
   /// Tensors that did not fit, where `partial` allowed it.
   const ParamDiff& diff() const { return diff_; }

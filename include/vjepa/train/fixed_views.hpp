@@ -14,28 +14,15 @@
 #include "vjepa/core/error.hpp"
 #include "vjepa/core/random.hpp"
 #include "vjepa/core/view.hpp"
+#include "vjepa/data/sha256.hpp"
 #include "vjepa/data/view_reader.hpp"
+#include "vjepa/infer/pooling.hpp"
 #include "vjepa/io/mapped_file.hpp"
 #include "vjepa/io/safetensors.hpp"
-#include "vjepa/io/sha256.hpp"
 #include "vjepa/io/state_dict.hpp"
 #include "vjepa/train/frozen_encoder.hpp"
 
 namespace vjepa {
-
-/// The mean over all tokens of each element of a batch [batch, tokens, dim], on the host: [batch, dim].
-template <Device D>
-std::vector<float> mean_over_tokens(Context<D>& ctx, Seq<const Scalar<D>> tokens) {
-  const Index batch = tokens.extent(0);
-  const Index dim = tokens.extent(2);
-  const Array<D, Grad<D>> sums(ctx, batch * dim);
-  for (Index b = 0; b < batch; ++b) D::sum_tokens(ctx, tokens.slice(b, 1), sums.view().slice(b * dim, dim));
-  std::vector<float> means;
-  for (const Grad<D> sum : sums.download(ctx)) {
-    means.push_back(static_cast<float>(sum / static_cast<Grad<D>>(tokens.extent(1))));
-  }
-  return means;
-}
 
 /// What a fixed view of one video or image gives.
 template <class S>
@@ -100,7 +87,7 @@ class FixedViews {
     auto& ctx = encoder_->context();
     const Seq<const Scalar<D>> tokens = (*encoder_)(sample.clips);
     const Index count = tokens.extent(0) * tokens.extent(1);
-    sample.features.mean = mean_over_tokens<D>(ctx, Seq<const Scalar<D>>(tokens.data(), 1, count, tokens.extent(2)));
+    sample.features.mean = mean_tokens<D>(ctx, Seq<const Scalar<D>>(tokens.data(), 1, count, tokens.extent(2)));
     if (options_.wants_tokens) {
       sample.features.tokens.resize(static_cast<std::size_t>(tokens.size()));
       D::download(ctx, tokens.data(), sample.features.tokens.data(), sizeof(Scalar<D>) * sample.features.tokens.size());

@@ -17,6 +17,7 @@
 #include "vjepa/core/error.hpp"
 #include "vjepa/data/read_ahead.hpp"
 #include "vjepa/data/view_reader.hpp"
+#include "vjepa/infer/pooling.hpp"
 #include "vjepa/io/checkpoint.hpp"
 #include "vjepa/io/json.hpp"
 #include "vjepa/io/safetensors.hpp"
@@ -236,7 +237,7 @@ class ProbeRun {
     } else {
       const Seq<const Scalar<D>> tokens = encoder_(sample.views.clips);
       joined.operator()<D>(*ctx_, tokens, sample.views.numbers, x);
-      mean = mean_over_tokens<D>(
+      mean = mean_tokens<D>(
           *ctx_, Seq<const Scalar<D>>(tokens.data(), 1, tokens.extent(0) * tokens.extent(1), tokens.extent(2)));
     }
     means.insert(means.end(), mean.begin(), mean.end());

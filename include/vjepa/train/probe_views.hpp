@@ -9,7 +9,7 @@
 #include "vjepa/data/random_augment.hpp"
 #include "vjepa/data/random_erasing.hpp"
 #include "vjepa/data/view_reader.hpp"
-#include "vjepa/train/frozen_encoder.hpp"
+#include "vjepa/infer/feature_extractor.hpp"
 #include "vjepa/train/joined_tokens.hpp"
 #include "vjepa/train/probe_config.hpp"
 #include "vjepa/train/probe_metrics.hpp"
@@ -61,11 +61,11 @@ inline ViewReader training_view_reader(const ProbeConfig& config) {
   return {.sampler = clip_sampler(config, training_views(config).segments), .transform = transform};
 }
 
-inline FrozenEncoderOptions frozen_encoder_options(const ProbeConfig& config) {
+inline FeatureOptions frozen_encoder_options(const ProbeConfig& config) {
   const Index side = config.data.resolution;
-  return {.network = config.pretrain.checkpoint_key,
-          .made_for = {.frames = config.pretrain.frames_per_clip, .height = side, .width = side},
-          .clip = {.frames = config.data.frames_per_clip, .height = side, .width = side},
+  return {.clip = {.frames = config.data.frames_per_clip, .height = side, .width = side},
+          .network = config.pretrain.checkpoint_key,
+          .made_for = ClipSize{.frames = config.pretrain.frames_per_clip, .height = side, .width = side},
           .uniform_power = config.pretrain.uniform_power};
 }
 

@@ -9,8 +9,8 @@
 
 #include "vjepa/config/yaml.hpp"
 #include "vjepa/core/view.hpp"
-#include "vjepa/train/read_pretrain_config.hpp"
 #include "vjepa/train/probe_config.hpp"
+#include "vjepa/train/read_pretrain_config.hpp"
 
 namespace vjepa {
 

@@ -1,4 +1,4 @@
-#include "vjepa/io/sha256.hpp"
+#include "vjepa/data/sha256.hpp"
 
 #include <string>
 
