@@ -22,6 +22,7 @@
 #include "vjepa/io/json.hpp"
 #include "vjepa/io/safetensors.hpp"
 #include "vjepa/io/state_dict.hpp"
+#include "vjepa/train/feature_scale.hpp"
 #include "vjepa/train/fixed_pass.hpp"
 #include "vjepa/train/fixed_views.hpp"
 #include "vjepa/train/frozen_encoder.hpp"
@@ -84,6 +85,7 @@ class ProbeRun {
                    .keeps_tokens = fits_cache(sets_.train, training_views(config)),
                    .folder = cache_folder()}),
         trainer_(ctx, config, ipe_),
+        neighbours_(config.data.num_classes, config.probe.knn_k, config.probe.knn_temperature),
         confusion_(sets_.classes) {
     start();
   }
@@ -101,6 +103,10 @@ class ProbeRun {
     if (config_.probe.cache_gb > 0 && !fits_cache(sets_.val, validation_views(config_))) {
       std::fprintf(stderr, "note: the validation tokens take more than probe.cache_gb = %g; each epoch encodes anew\n",
                    config_.probe.cache_gb);
+    }
+    if (static_cast<Index>(position_.results.epochs.size()) < epochs && !read_training_means()) {
+      save();
+      return false;
     }
     while (static_cast<Index>(position_.results.epochs.size()) < epochs) {
       if (!train_epoch() || !evaluate()) {
@@ -226,7 +232,7 @@ class ProbeRun {
     }
   }
 
-  /// The tokens of one sample into `x`, their mean at the end of `means`.
+  /// The tokens of one sample into `x`, their mean, scaled, at the end of `means`.
   void put_training(TrainSample& sample, const JoinedTokens& joined, Seq<Scalar<D>> x, std::vector<float>& means) {
     std::vector<float> mean;
     if (config_.probe.fixed_train_views) {
@@ -240,7 +246,8 @@ class ProbeRun {
       mean = mean_tokens<D>(
           *ctx_, Seq<const Scalar<D>>(tokens.data(), 1, tokens.extent(0) * tokens.extent(1), tokens.extent(2)));
     }
-    means.insert(means.end(), mean.begin(), mean.end());
+    const std::vector<float> scaled = scale_(mean);
+    means.insert(means.end(), scaled.begin(), scaled.end());
   }
 
   /// Tokens [clips, tokens, dim] on the device, valid until the next call.
@@ -270,17 +277,22 @@ class ProbeRun {
     return mean_softmax(trainer_.logits(x), config_.data.num_classes);
   }
 
+  /// What nearest neighbours and the linear probe's scale are made of: the means of the training set in fixed views.
+  /// False when interrupted.
+  bool read_training_means() {
+    if (!config_.probe.knn && !config_.probe.linear) return true;
+    return each_fixed(
+        training_, sets_.train, threads(), "training means", options_.interrupted,
+        [&](Index i, const auto& features) {
+          scale_.add(features.mean);
+          neighbours_.add(features.mean, sets_.train.label(i));
+        },
+        [](const std::string&) {});
+  }
+
   /// Evaluates on the validation set. False when interrupted.
   bool evaluate() {
     const bool vote = config_.probe.knn && position_.results.nearest.samples == 0;
-    NearestNeighbours neighbours(config_.data.num_classes, config_.probe.knn_k, config_.probe.knn_temperature);
-    const auto ignore = [](const std::string&) {};
-    if (vote &&
-        !each_fixed(
-            training_, sets_.train, threads(), "neighbours", options_.interrupted,
-            [&](Index i, const auto& features) { neighbours.add(features.mean, sets_.train.label(i)); }, ignore)) {
-      return false;
-    }
     const JoinedTokens joined = joined_tokens(config_, encoder_.grid(), validation_views(config_));
     confusion_ = ConfusionMatrix(sets_.classes);
     val_ = linear_ = {};
@@ -291,8 +303,8 @@ class ProbeRun {
       const std::vector<double> p = probabilities(joined, features);
       val_.add(p, label);
       confusion_.add(static_cast<std::size_t>(label), ranked(p).front());
-      if (config_.probe.linear) linear_.add(trainer_.linear_logits(features.mean), label);
-      if (vote) nearest.add(neighbours(features.mean), label);
+      if (config_.probe.linear) linear_.add(trainer_.linear_logits(scale_(features.mean)), label);
+      if (vote) nearest.add(neighbours_(features.mean), label);
     };
     if (!each_fixed(validation_, sets_.val, threads(), "validation", options_.interrupted, use,
                     [&](const std::string& reason) {
@@ -373,6 +385,8 @@ class ProbeRun {
   Fixed validation_;
   Fixed training_;
   Trainer trainer_;
+  NearestNeighbours neighbours_;
+  FeatureScale scale_;
   ProbePosition position_;
   ConfusionMatrix confusion_;  // of the latest evaluation, like the two below
   TopK val_;
