@@ -3,6 +3,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "vjepa/core/device.hpp"
 #include "vjepa/core/shapes.hpp"
@@ -21,9 +22,11 @@ class FrozenEncoder {
   /// Throws Error when the checkpoint does not hold this encoder, with a line for each tensor that does not fit.
   FrozenEncoder(Context<D>& ctx, const Checkpoint& checkpoint, FeatureOptions options)
       : ctx_(&ctx), extract_(ctx, checkpoint, std::move(options)) {
+    const std::vector<Grad<D>> weights = extract_.weights().download(ctx);
+    const std::vector<Grad<D>> positions = extract_.positions().download(ctx);
     Sha256 sha;
-    sha.add(std::as_bytes(std::span(extract_.weights().download(ctx))));
-    sha.add(std::as_bytes(std::span(extract_.positions().download(ctx))));
+    sha.add(std::as_bytes(std::span(weights)));
+    sha.add(std::as_bytes(std::span(positions)));
     digest_ = hex(sha.finish());
   }
 
