@@ -49,7 +49,7 @@ mkdir -p "$folder"
 if [ ! -e "$file" ]; then
   # A server that does not answer is asked again; what it refuses is not.
   announced=$(curl --fail --silent --show-error --location --head --retry 3 "$base/$path" |
-    awk 'tolower($1) == "content-length:" { size = $2 + 0 } END { print size }') || fail "$base/$path: not there"
+    awk 'tolower($1) == "content-length:" { size = $2; sub(/\r/, "", size) } END { print size }') || fail "$base/$path: not there"
   [ -n "$announced" ] || fail "$base/$path: the server does not say how large it is"
   [ "$announced" -ge "$((least * 1000000))" ] ||
     fail "$base/$path: has $announced bytes; the model alone takes $least MB. This is another file"

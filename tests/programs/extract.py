@@ -194,8 +194,8 @@ def main():
                                     "-"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         first = endless.stdout.readline()
         endless.send_signal(signal.SIGINT)
-        rest, _ = endless.communicate(timeout=120)
-        assert endless.returncode == 130, endless.returncode
+        rest = endless.stdout.read()
+        assert endless.wait(timeout=120) == 130
         assert all(len(json.loads(line)["features"]) == DIM for line in (first + rest).decode().splitlines())
 
         # Frames of a variable rate: what is read by number and what is read in order agree on their times.
@@ -206,7 +206,7 @@ def main():
         run(uneven, "--every", "8", "--window", "2", "--out", root / "ordered.npy")
         times = [[(row["first_frame"], round(row["seconds"], 4)) for row in
                   json.loads((root / f"{name}.npy.json").read_text())["rows"]] for name in ("numbered", "ordered")]
-        assert times[0] == times[1][:3] and times[0][1] == (8, 8 * 8 / 25), times
+        assert times[0] == times[1][:3] and abs(times[0][1][1] - 8 * 8 / 25) < 0.05, times
 
         # A stream that breaks, and a pipe on which nothing comes, have failed.
         Cut.video = remuxed.read_bytes()
