@@ -213,7 +213,7 @@ def main():
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Cut)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_address[1]}/video.mkv"
-        done = run(address, "--window", "1", "--every", "1", "--out", root / "cut.npy", status=1)
+        done = run(address, "--window", "2", "--every", "1", "--out", root / "cut.npy", status=1)
         server.shutdown()
         assert b"broke off" in done.stderr or b"is no video" in done.stderr, done.stderr
         silent, held = os.pipe()
