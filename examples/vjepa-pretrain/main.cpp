@@ -37,6 +37,8 @@ po::options_description options() {
       "folder of videos (or CSV list) in place of data.datasets; may be repeated");
   add("resume", po::bool_switch(), "go on from the latest checkpoint in logging.folder, if there is one");
   add("overwrite", po::bool_switch(), "begin anew where a run has been");
+  add("watch", po::value<vjepa::Index>()->default_value(0)->value_name("N"),
+      "every N steps, write how the targets spread to <tag>_watch.csv and warn of a collapse; 0: never");
   add("device", po::value<std::string>()->default_value("cpu"), "cpu");
   add("threads", po::value<int>()->default_value(0), "threads of computation; 0: every core");
   add("help", "show this");
@@ -69,7 +71,9 @@ int run(int argc, char** argv) {
 
   const vjepa::PretrainOptions how{.resume = given["resume"].as<bool>(),
                                    .overwrite = given["overwrite"].as<bool>(),
+                                   .watch = given["watch"].as<vjepa::Index>(),
                                    .interrupted = [] { return stop_asked != 0; }};
+  if (how.watch < 0) vjepa::fail("--watch ", how.watch, ": choose 0 (never) or a number of steps");
   if (how.resume && how.overwrite) vjepa::fail("--resume and --overwrite exclude each other");
   // The first signal asks for a checkpoint; a second ends the program at once.
   struct sigaction action {};

@@ -25,9 +25,10 @@ optimization: {ipe: 20, epochs: 6, warmup: 1, start_lr: 0.0002, lr: 0.001, final
 
 
 def result(folder):
-    """The checkpoint, and the log without its times."""
+    """The checkpoint, what was watched, and the log without its times."""
     log = (folder / "jepa_r0.csv").read_text().splitlines()
-    return (folder / "jepa-latest.safetensors").read_bytes(), [line.split(",")[:7] for line in log]
+    return ((folder / "jepa-latest.safetensors").read_bytes(), (folder / "jepa_watch.csv").read_bytes(),
+            [line.split(",")[:7] for line in log])
 
 
 def main():
@@ -41,7 +42,8 @@ def main():
 
         def run(folder, seconds=None):
             """Whether the run came to its end within the time; if not, it was killed."""
-            command = [pretrain, "--config", str(config), "--set", f"logging.folder={folder}", "--resume"]
+            command = [pretrain, "--config", str(config), "--set", f"logging.folder={folder}", "--resume",
+                       "--watch", "7"]
             try:
                 # On a timeout, subprocess.run sends SIGKILL.
                 subprocess.run(command, check=True, timeout=seconds, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)

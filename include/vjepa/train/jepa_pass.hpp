@@ -32,6 +32,8 @@ template <Device D, class Encoder, class PredictorModel>
 struct JepaPass {
   static constexpr Index dim = Encoder::dim;
   using Positions = Mat<const Grad<D>>;
+  // torch.nn.functional.layer_norm's default, with which the official trainer normalises the targets.
+  static constexpr double target_eps = 1e-5;
 
   struct Models {
     ParamsOf<Encoder, const Scalar<D>> encoder;
@@ -95,9 +97,6 @@ struct JepaPass {
   }
 
  private:
-  // torch.nn.functional.layer_norm's default, with which the official trainer normalises the targets.
-  static constexpr double target_eps = 1e-5;
-
   /// Encoder and predictor on one mask group.
   class GroupPass {
    public:

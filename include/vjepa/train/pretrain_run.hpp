@@ -8,6 +8,7 @@
 #include <fstream>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -23,6 +24,7 @@
 #include "vjepa/train/pretrainer.hpp"
 #include "vjepa/train/progress.hpp"
 #include "vjepa/train/run_state.hpp"
+#include "vjepa/train/watch_log.hpp"
 #include "vjepa/version.hpp"
 
 namespace vjepa {
@@ -31,6 +33,7 @@ namespace vjepa {
 struct PretrainOptions {
   bool resume = false;                                       // go on from the latest checkpoint, if there is one
   bool overwrite = false;                                    // begin anew where a run has been
+  Index watch = 0;                                           // steps between looks at how the targets spread; 0: none
   std::function<bool()> interrupted = [] { return false; };  // asked after every step
 };
 
@@ -43,6 +46,8 @@ struct RunFiles {
   std::filesystem::path epoch(Index e) const { return folder / text(tag, "-e", e, ".safetensors"); }
   std::filesystem::path log() const { return folder / (tag + "_r0.csv"); }
   std::filesystem::path chart() const { return folder / (tag + "-loss.svg"); }
+  std::filesystem::path watch_log() const { return folder / (tag + "_watch.csv"); }
+  std::filesystem::path watch_chart() const { return folder / (tag + "-watch.svg"); }
 };
 
 /// A pretraining run from videos to checkpoints: the loop, its log, its files. In the logging folder it keeps
@@ -51,6 +56,7 @@ struct RunFiles {
 ///   <tag>-e<N>.safetensors     the same after epoch N = 0, save_every_freq, 2 save_every_freq, ...
 ///   <tag>_r0.csv               a row a step
 ///   <tag>-loss.svg             the loss curve, drawn with every checkpoint
+///   <tag>_watch.csv, -watch.svg  with `watch`: how the targets spread, and whether they collapse
 ///
 /// A run that is stopped, however, and resumed writes the same bytes as one that is not, times aside.
 template <Device D, class Encoder, class PredictorModel>
@@ -83,6 +89,7 @@ class PretrainRun {
   /// be read, a file not written, or the loss is not finite.
   bool run() {
     CsvLog log(files_.log(), position_.steps);
+    if (options_.watch > 0) watch_.emplace(files_.watch_log(), position_.steps);
     const Index epochs = config_.optimization.epochs;
     const std::int64_t total = epochs * ipe_;
     if (position_.steps >= total) return true;
@@ -176,7 +183,10 @@ class PretrainRun {
     for (const std::string& complaint : batch.complaints) {
       std::fprintf(stderr, "skipped: %s\n", complaint.c_str());
     }
+    std::optional<FeatureSpread> spread;
+    if (watch_ && position_.steps % options_.watch == 0) spread = trainer_.target_spread(batch.clips);
     const StepReport report = trainer_.step(batch.clips);
+    if (spread) watch(report.loss, *spread, progress);
     const auto end = Clock::now();
 
     const std::int64_t epoch = position_.steps / ipe_;
@@ -202,6 +212,17 @@ class PretrainRun {
     return note;
   }
 
+  void watch(double loss, const FeatureSpread& spread, Progress& progress) {
+    watch_->write(position_.steps, loss, spread);
+    if (!watch_->collapsed() || warned_) return;
+    warned_ = true;
+    progress.clear();
+    std::fprintf(stderr,
+                 "warning: the targets collapse: %s. Try a lower optimization.lr, optimization.ema nearer to 1, "
+                 "a larger batch, or loss.reg_coeff above 0\n",
+                 watch_->comparison().c_str());
+  }
+
   void end_epoch(Progress& progress) {
     const auto epoch = static_cast<Index>(position_.steps / ipe_) - 1;
     const auto n = static_cast<double>(ipe_);
@@ -222,6 +243,7 @@ class PretrainRun {
   void save(const std::filesystem::path& path) {
     save_run_state(path, trainer_, position_, description());
     draw_chart();
+    if (watch_) watch_->draw(files_.watch_chart());
     last_save_ = Clock::now();
   }
 
@@ -281,7 +303,9 @@ class PretrainRun {
   Index ipe_;
   Pretrainer<D, Encoder, PredictorModel> trainer_;
   RunPosition position_;
-  double waited_ = 0;  // milliseconds, in the epoch under way
+  std::optional<WatchLog> watch_;
+  bool warned_ = false;  // of a collapse
+  double waited_ = 0;    // milliseconds, in the epoch under way
   double spent_ = 0;
   Clock::time_point last_save_;
 };

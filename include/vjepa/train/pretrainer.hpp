@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +17,7 @@
 #include "vjepa/model/weights.hpp"
 #include "vjepa/optim/adamw.hpp"
 #include "vjepa/optim/schedule.hpp"
+#include "vjepa/train/feature_spread.hpp"
 #include "vjepa/train/jepa_pass.hpp"
 #include "vjepa/train/pretrain_config.hpp"
 #include "vjepa/train/sample_masks.hpp"
@@ -117,6 +119,32 @@ class Pretrainer {
     return report;
   }
 
+  /// How the targets of clips like those of a step spread, as the loss takes them: of tokens evenly chosen among those
+  /// of the first few clips.
+  FeatureSpread target_spread(std::span<const float> clips) {
+    constexpr Index most_clips = 8;
+    constexpr Index most_rows = 512;
+    const Index pixels = static_cast<Index>(clips.size()) / clips_in(clips);
+    const Index count = std::min(clips_in(clips), most_clips * config_.data.num_clips);
+    const Batch batch(*this, clips.first(static_cast<std::size_t>(count * pixels)), {});
+    const Array<D, Scalar<D>> features(*ctx_, count * grid_.size() * Encoder::dim);
+    const Out<D, Encoder::dim> h(features.data(), count * grid_.size());
+    workspace_.run(*ctx_, [&]<class E>(Context<E>& ctx, Arena<E>& arena) {
+      Encoder::template infer<E>(ctx, arena, target_.params(),
+                                 {clips_of(batch), TokenIndices(batch.all_tokens.data(), count, grid_.size()),
+                                  View<const T, Dyn, Encoder::dim>(encoder_positions_.data(), grid_.size())},
+                                 h);
+    });
+    D::normalize(*ctx_, h, JepaPass<D, Encoder, PredictorModel>::target_eps, h);
+    const std::vector<Scalar<D>> host = features.download(*ctx_);
+    const Index every = std::max<Index>(1, h.rows() / most_rows);
+    std::vector<float> rows;
+    for (Index i = 0; i < h.rows(); i += every) {
+      rows.insert(rows.end(), host.begin() + i * Encoder::dim, host.begin() + (i + 1) * Encoder::dim);
+    }
+    return feature_spread(rows, Encoder::dim);
+  }
+
   /// Steps trained so far.
   std::int64_t steps() const { return step_; }
   void set_steps(std::int64_t steps) {
@@ -184,6 +212,12 @@ class Pretrainer {
     return size / pixels;
   }
 
+  Clips<const float> clips_of(const Batch& batch) const {
+    const Index count = batch.all_tokens.size() / grid_.size();
+    return Clips<const float>(batch.clips.data(), count, Encoder::dims.channels, size_.frames, size_.height,
+                              size_.width);
+  }
+
   void run_pass(const Batch& batch) {
     encoder_gradient_.clear(*ctx_);
     predictor_gradient_.clear(*ctx_);
@@ -192,13 +226,12 @@ class Pretrainer {
 
   template <class E>
   void run_pass_on(Context<E>& ctx, Arena<E>& arena, const Batch& batch) {
-    const Index count = static_cast<Index>(batch.all_tokens.size()) / grid_.size();
+    const Index count = batch.all_tokens.size() / grid_.size();
     const Mat<const T> encoder_positions(encoder_positions_.data(), grid_.size(), Encoder::dim);
     const Mat<const T> predictor_positions(predictor_positions_.data(), grid_.size(), PredictorModel::dims.dim);
     JepaPass<E, Encoder, PredictorModel>::run(
         ctx, arena, {encoder_.params(), target_.params(), predictor_.params(), encoder_positions, predictor_positions},
-        {Clips<const float>(batch.clips.data(), count, Encoder::dims.channels, size_.frames, size_.height, size_.width),
-         TokenIndices(batch.all_tokens.data(), count, grid_.size()), batch.groups},
+        {clips_of(batch), TokenIndices(batch.all_tokens.data(), count, grid_.size()), batch.groups},
         {config_.loss.loss_exp, config_.loss.reg_coeff}, {scalar(0), scalar(1)},
         {encoder_.bind(encoder_gradient_), predictor_.bind(predictor_gradient_)});
   }

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "vjepa/core/error.hpp"
+#include "vjepa/io/atomic_file.hpp"
+#include "vjepa/train/feature_spread.hpp"
+#include "vjepa/train/line_chart.hpp"
+
+namespace vjepa {
+
+/// How the targets of a run spread as it goes on: a CSV of its own, beside the log of the steps.
+class WatchLog {
+ public:
+  static constexpr const char* header = "step,loss,target-std,effective-rank";
+
+  /// Keeps the rows of the first `steps` steps of a log that is there and drops the others, which a resumed run writes
+  /// again. Throws Error when the file cannot be written.
+  WatchLog(const std::filesystem::path& path, std::int64_t steps) {
+    std::string kept = std::string(header) + "\n";
+    std::ifstream before(path);
+    std::string line;
+    while (std::getline(before, line)) {
+      long long step = 0;
+      FeatureSpread spread;
+      if (std::sscanf(line.c_str(), "%lld,%*f,%lf,%lf", &step, &spread.deviation, &spread.rank) != 3) continue;
+      if (step >= steps) break;
+      remember(step, spread);
+      kept += line + "\n";
+    }
+    before.close();
+    write_file(path, kept);
+    file_.open(path, std::ios::app);
+    if (!file_) fail(path.string(), ": cannot write the log");
+  }
+
+  void write(std::int64_t step, double loss, const FeatureSpread& spread) {
+    char line[128];
+    std::snprintf(line, sizeof(line), "%lld,%.5f,%.5f,%.3f\n", static_cast<long long>(step), loss, spread.deviation,
+                  spread.rank);
+    file_ << line << std::flush;
+    remember(step, spread);
+  }
+
+  /// Whether the targets have lost most of what they began with: three quarters of the directions, or of the deviation.
+  bool collapsed() const {
+    return spreads_.back().rank < spreads_.front().rank / 4 ||
+           spreads_.back().deviation < spreads_.front().deviation / 4;
+  }
+  /// "effective rank 7.1, 42.3 at the start; deviation 0.2, 0.5 at the start"
+  std::string comparison() const {
+    char text[160];
+    std::snprintf(text, sizeof(text), "effective rank %.1f, %.1f at the start; deviation %.2f, %.2f at the start",
+                  spreads_.back().rank, spreads_.front().rank, spreads_.back().deviation, spreads_.front().deviation);
+    return text;
+  }
+
+  void draw(const std::filesystem::path& path) const {
+    LineChart chart("effective rank of the targets", "step", "directions");
+    std::vector<double> ranks;
+    for (const FeatureSpread& s : spreads_) ranks.push_back(s.rank);
+    chart.add("effective rank", steps_, ranks);
+    chart.write(path);
+  }
+
+ private:
+  void remember(std::int64_t step, const FeatureSpread& spread) {
+    steps_.push_back(static_cast<double>(step));
+    spreads_.push_back(spread);
+  }
+
+  std::ofstream file_;
+  std::vector<double> steps_;
+  std::vector<FeatureSpread> spreads_;
+};
+
+}  // namespace vjepa
