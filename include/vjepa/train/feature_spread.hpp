@@ -23,7 +23,8 @@ inline FeatureSpread feature_spread(std::span<const float> rows, Index dim) {
   const auto d = static_cast<std::size_t>(dim);
   const std::size_t n = rows.size() / d;
   std::vector<double> mean(d, 0);
-  for (std::size_t i = 0; i < n * d; ++i) mean[i % d] += static_cast<double>(rows[i]) / static_cast<double>(n);
+  for (std::size_t i = 0; i < n * d; ++i) mean[i % d] += static_cast<double>(rows[i]);
+  for (double& m : mean) m /= static_cast<double>(n);  // exact where all rows are the same
   std::vector<double> centred(n * d);
   std::vector<double> variance(d, 0);
   for (std::size_t i = 0; i < n * d; ++i) {
