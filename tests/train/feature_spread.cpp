@@ -53,6 +53,10 @@ TEST_CASE("a watch log goes on where a run does, and tells a collapse from its s
     log.write(20, 0.7, {.deviation = 0.5, .rank = 9});
     CHECK(log.collapsed());
   }
+  WatchLog low(folder.path() / "low.csv", 0);
+  low.write(0, 0.8, {.deviation = 0.5, .rank = 3.1});
+  low.write(10, 0.2, {.deviation = 0.5, .rank = 1.3});
+  CHECK(low.collapsed());
   WatchLog resumed(path, 20);
   resumed.write(20, 0.7, {.deviation = 0.1, .rank = 30});
   CHECK(resumed.collapsed());
