@@ -4,6 +4,7 @@ import os
 import re
 
 from conan import ConanFile
+from conan.errors import ConanInvalidConfiguration
 from conan.tools.build import check_min_cppstd
 from conan.tools.files import copy, load
 from conan.tools.layout import basic_layout
@@ -30,8 +31,9 @@ class Vjepa(ConanFile):
     topics = ("deep-learning", "self-supervised", "video", "vision-transformer", "header-only")
     package_type = "header-library"
     settings = "os", "arch", "compiler", "build_type"
-    options = {"openmp": [True, False]} | {f"with_{component}": [True, False] for component in COMPONENTS}
-    default_options = {"openmp": True} | {f"with_{component}": False for component in COMPONENTS}
+    options = {"openmp": [True, False], "with_cuda": [True, False]} | {
+        f"with_{component}": [True, False] for component in COMPONENTS}
+    default_options = {"openmp": True, "with_cuda": False} | {f"with_{component}": False for component in COMPONENTS}
     exports_sources = "include/*", "LICENSE"
     no_copy_source = True
     test_package_folder = "tests/package/conan"
@@ -54,6 +56,8 @@ class Vjepa(ConanFile):
 
     def validate(self):
         check_min_cppstd(self, 20)
+        if self.options.with_cuda:
+            raise ConanInvalidConfiguration(f"vjepa {self.version} has no CUDA device; leave with_cuda off")
 
     def package(self):
         copy(self, "LICENSE", self.source_folder, os.path.join(self.package_folder, "licenses"))

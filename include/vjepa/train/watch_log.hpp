@@ -47,8 +47,8 @@ class WatchLog {
     remember(step, spread);
   }
 
-  /// Whether the targets have lost most of what they began with: three quarters of the directions beyond the first, which
-  /// always remains, or of the deviation.
+  /// Whether the targets have lost most of what they began with: three quarters of the directions beyond the first,
+  /// which always remains, or of the deviation.
   bool collapsed() const {
     return spreads_.back().rank - 1 < (spreads_.front().rank - 1) / 4 ||
            spreads_.back().deviation < spreads_.front().deviation / 4;
