@@ -1,11 +1,10 @@
 // vjepa-classify: the classes of videos or images, by a probe that vjepa-probe trained.
 #include <boost/program_options.hpp>
-#include <exception>
-#include <iostream>
 #include <string>
 #include <vector>
 
 #include "classify.hpp"
+#include "common/command_line.hpp"
 #include "vjepa/config/yaml.hpp"
 #include "vjepa/data/video_reader.hpp"
 #include "vjepa/io/json.hpp"
@@ -39,13 +38,8 @@ std::vector<std::string> class_names(const Checkpoint& probe, const std::string&
   return names.get<std::vector<std::string>>();
 }
 
-std::string text_of(const po::variables_map& given, const char* name) {
-  if (given.count(name) == 0) fail("--", name, " is missing; --help shows examples");
-  return given[name].as<std::string>();
-}
-
 /// That of the run which made the probe, or of a file.
-ProbeConfig configuration(const Checkpoint& probe, const po::variables_map& given) {
+ProbeConfig configuration(const Checkpoint& probe, const program::Given& given) {
   if (given.count("config") != 0) {
     YamlSection yaml = read_yaml(given["config"].as<std::string>());
     return read_probe_config(yaml);
@@ -66,36 +60,19 @@ int run(int argc, char** argv) {
   add("config", po::value<std::string>()->value_name("FILE"), "the evaluation's YAML, for an official probe");
   add("labels", po::value<std::string>()->default_value("")->value_name("FILE"), "names of the classes, a line each");
   add("top", po::value<int>()->default_value(5)->value_name("K"), "classes to print for each file");
-  add("device", po::value<std::string>()->default_value("cpu"), "cpu");
-  add("threads", po::value<int>()->default_value(0), "threads of computation; 0: every core");
-  add("help", "show this");
-  po::options_description hidden;
-  hidden.add_options()("files", po::value<std::vector<std::string>>());
-  po::positional_options_description positions;
-  positions.add("files", -1);
-  po::options_description every;
-  every.add(all).add(hidden);
-  po::variables_map given;
-  po::store(po::command_line_parser(argc, argv).options(every).positional(positions).run(), given);
-  if (given.count("help") != 0) {
-    std::cout << all << examples;
-    return 0;
-  }
-  if (const auto device = given["device"].as<std::string>(); device != "cpu") {
-    fail("--device ", device, ": this build has cpu alone");
-  }
+  program::add_device(all);
+  const auto parsed = program::parse(argc, argv, all, examples, "files");
+  if (!parsed) return 0;
+  const program::Given& given = *parsed;
   ClassifyRequest request;
-  request.probe = text_of(given, "probe");
-  request.encoder = text_of(given, "encoder");
-  if (given.count("files") == 0) fail("no files are given; --help shows examples");
-  request.files = given["files"].as<std::vector<std::string>>();
+  request.probe = program::required(given, "probe", "CKPT");
+  request.encoder = program::required(given, "encoder", "CKPT");
+  request.files = program::list(given, "files");
+  if (request.files.empty()) fail("no files are given; --help shows examples");
   const int top = given["top"].as<int>();
   if (top < 1) fail("--top ", top, ": it must be at least 1");
   request.top = static_cast<std::size_t>(top);
-  request.threads = given["threads"].as<int>();
-  if (request.threads < 0 || request.threads > 1024) {
-    fail("--threads ", request.threads, ": choose 0 (every core) to 1024");
-  }
+  request.threads = program::device_threads(given);
 
   const Checkpoint probe(request.probe);
   request.config = configuration(probe, given);
@@ -109,10 +86,5 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   silence_ffmpeg();
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& e) {
-    std::cerr << "vjepa-classify: " << e.what() << "\n";
-    return 1;
-  }
+  return program::guarded("vjepa-classify", run, argc, argv);
 }

@@ -1,14 +1,13 @@
 // vjepa-convert: carries checkpoints between safetensors and PyTorch.
 #include <boost/program_options.hpp>
 #include <cstdio>
-#include <exception>
 #include <filesystem>
-#include <iostream>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "common/command_line.hpp"
 #include "vjepa/core/error.hpp"
 #include "vjepa/io/checkpoint.hpp"
 #include "vjepa/io/safetensors.hpp"
@@ -86,35 +85,18 @@ int run(int argc, char** argv) {
   add("half", po::value<std::string>()->default_value("")->value_name("bf16|f16"),
       "round weights; the optimizer's state stays as it is");
   add("encoder-only", po::bool_switch(), "the target encoder alone, which evaluation uses");
-  add("help", "show this");
-  po::options_description hidden;
-  hidden.add_options()("files", po::value<std::vector<std::string>>());
-  po::positional_options_description positions;
-  positions.add("files", -1);
-  po::options_description every;
-  every.add(all).add(hidden);
-  po::variables_map given;
-  po::store(po::command_line_parser(argc, argv).options(every).positional(positions).run(), given);
-  if (given.count("help") != 0) {
-    std::cout << all << examples;
-    return 0;
-  }
-  const auto files =
-      given.count("files") != 0 ? given["files"].as<std::vector<std::string>>() : std::vector<std::string>{};
+  const auto given = program::parse(argc, argv, all, examples, "files");
+  if (!given) return 0;
+  const std::vector<std::string> files = program::list(*given, "files");
   if (files.size() != 2) fail("two files are wanted, IN and OUT; --help shows examples");
   std::error_code same;
   if (fs::equivalent(files[0], files[1], same)) fail(files[1], ": is the input; choose another name");
-  convert(files[0], files[1], given["encoder-only"].as<bool>(), given["half"].as<std::string>());
+  convert(files[0], files[1], (*given)["encoder-only"].as<bool>(), (*given)["half"].as<std::string>());
   return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& e) {
-    std::cerr << "vjepa-convert: " << e.what() << "\n";
-    return 1;
-  }
+  return program::guarded("vjepa-convert", run, argc, argv);
 }

@@ -3,13 +3,13 @@
 #include <charconv>
 #include <csignal>
 #include <cstddef>
-#include <exception>
-#include <iostream>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <vector>
 
+#include "common/command_line.hpp"
+#include "common/interrupt.hpp"
 #include "extract.hpp"
 #include "vjepa/core/error.hpp"
 #include "vjepa/data/ffmpeg.hpp"
@@ -21,8 +21,6 @@ namespace {
 namespace po = boost::program_options;
 using vjepa::fail;
 using vjepa::Index;
-
-volatile std::sig_atomic_t stop_asked = 0;
 
 constexpr const char* examples = R"(
 INPUT is a video, an image, a folder of them, a CSV list (path label), - for a video on standard input, or an address
@@ -70,8 +68,6 @@ po::options_description options() {
   add("partial", po::bool_switch(), "run even if tensors are missing, of other shapes, or unexpected");
   add("positions", text("computed"), "for clips of another size than trained: computed, or interpolated");
   add("dtype", text("float32"), "float32 or bfloat16");
-  add("device", text("cpu"), "cpu");
-  add("threads", po::value<int>()->default_value(0), "threads of computation; 0: every core");
   add("workers", po::value<int>()->default_value(2), "threads that read videos");
   add("input-format", text("")->value_name("FORMAT"),
       "FFmpeg's name of a device or format: every INPUT is such a stream");
@@ -80,7 +76,7 @@ po::options_description options() {
   add("timeout", po::value<double>()->default_value(30),
       "seconds without data after which a stream has failed; 0: never");
   add("keep-up", po::bool_switch(), "of a live stream, drop clips rather than fall behind");
-  add("help", "show this");
+  program::add_device(all);
   return all;
 }
 
@@ -100,14 +96,14 @@ std::vector<Index> numbers(const std::string& list) {
 }
 
 template <class T>
-T in_range(const po::variables_map& given, const char* name, T least, T most) {
+T in_range(const program::Given& given, const char* name, T least, T most) {
   const T value = given[name].as<T>();
   if (!(value >= least && value <= most)) fail("--", name, " ", value, ": choose ", least, " to ", most);
   return value;
 }
 
 /// One of two words: whether it is the first.
-bool is_first(const po::variables_map& given, const char* name, std::string_view first, std::string_view second) {
+bool is_first(const program::Given& given, const char* name, std::string_view first, std::string_view second) {
   const auto word = given[name].as<std::string>();
   if (word != first && word != second) fail("--", name, " ", word, ": choose ", first, " or ", second);
   return word == first;
@@ -120,17 +116,14 @@ Pool pool(const std::string& word) {
   fail("--pool ", word, ": choose mean, tokens or probe");
 }
 
-ExtractOptions parsed(const po::variables_map& given) {
-  for (const char* name : {"checkpoint", "out", "input"}) {
-    if (given.count(name) == 0) {
-      fail(name == std::string_view("input") ? "INPUT" : std::string("--") + name,
-           " is missing; --help shows examples");
-    }
-  }
-  if (given["out"].as<std::string>().empty()) fail("--out is empty; --help shows examples");
+ExtractOptions parsed(const program::Given& given) {
   constexpr Index many = 1'000'000;
   ExtractOptions o;
-  o.checkpoint = given["checkpoint"].as<std::string>();
+  o.checkpoint = program::required(given, "checkpoint", "FILE");
+  o.out = program::required(given, "out", "OUT");
+  if (o.out.empty()) fail("--out is empty; --help shows examples");
+  o.inputs = program::list(given, "input");
+  if (o.inputs.empty()) fail("INPUT is missing; --help shows examples");
   o.checkpoint_key = given["checkpoint-key"].as<std::string>();
   o.model = given["model"].as<std::string>();
   o.partial = given["partial"].as<bool>();
@@ -148,20 +141,16 @@ ExtractOptions parsed(const po::variables_map& given) {
   o.limit = in_range<Index>(given, "limit", 0, many);
   o.batch = in_range<Index>(given, "batch", 1, 4096);
   o.workers = in_range<int>(given, "workers", 1, 256);
-  o.threads = in_range<int>(given, "threads", 0, 1024);
+  o.threads = program::device_threads(given);
   o.timeout = in_range<double>(given, "timeout", 0, 1e6);
   o.keep_up = given["keep-up"].as<bool>();
   o.input_format = given["input-format"].as<std::string>();
-  o.inputs = given["input"].as<std::vector<std::string>>();
-  o.out = given["out"].as<std::string>();
-  if (given.count("input-option") != 0) {
-    for (const std::string& option : given["input-option"].as<std::vector<std::string>>()) {
-      const std::size_t equals = option.find('=');
-      if (equals == std::string::npos) fail("--input-option ", option, ": wants KEY=VALUE");
-      o.input_options[option.substr(0, equals)] = option.substr(equals + 1);
-    }
+  for (const std::string& option : program::list(given, "input-option")) {
+    const std::size_t equals = option.find('=');
+    if (equals == std::string::npos) fail("--input-option ", option, ": wants KEY=VALUE");
+    o.input_options[option.substr(0, equals)] = option.substr(equals + 1);
   }
-  o.interrupted = [] { return stop_asked != 0; };
+  o.interrupted = program::interrupted;
   return o;
 }
 
@@ -191,30 +180,11 @@ void complete(ExtractOptions& o, const vjepa::Checkpoint& checkpoint) {
 }
 
 int run(int argc, char** argv) {
-  const po::options_description all = options();
-  po::options_description hidden;
-  hidden.add_options()("input", po::value<std::vector<std::string>>());
-  po::positional_options_description positions;
-  positions.add("input", -1);
-  po::options_description every;
-  every.add(all).add(hidden);
-  po::variables_map given;
-  po::store(po::command_line_parser(argc, argv).options(every).positional(positions).run(), given);
-  if (given.count("help") != 0) {
-    std::cout << all << examples;
-    return 0;
-  }
-  if (const auto device = given["device"].as<std::string>(); device != "cpu") {
-    fail("--device ", device, ": this build has cpu alone");
-  }
-  ExtractOptions o = parsed(given);
-  const bool full = is_first(given, "dtype", "float32", "bfloat16");
-  // The first signal ends reading, and what is there is written; a second ends the program at once.
-  struct sigaction action {};
-  action.sa_handler = [](int) { stop_asked = 1; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  const auto given = program::parse(argc, argv, options(), examples, "input");
+  if (!given) return 0;
+  ExtractOptions o = parsed(*given);
+  const bool full = is_first(*given, "dtype", "float32", "bfloat16");
+  program::catch_interrupts();  // the first ends reading, and what is there is written
   std::signal(SIGPIPE, SIG_IGN);
   const vjepa::Checkpoint checkpoint(o.checkpoint);
   complete(o, checkpoint);
@@ -225,10 +195,5 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   vjepa::silence_ffmpeg();
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& e) {
-    std::cerr << "vjepa-extract: " << e.what() << "\n";
-    return 1;
-  }
+  return program::guarded("vjepa-extract", run, argc, argv);
 }

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <cstddef>
-#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -11,6 +10,7 @@
 #include <system_error>
 #include <vector>
 
+#include "common/command_line.hpp"
 #include "info.hpp"
 #include "vjepa/core/error.hpp"
 #include "vjepa/data/ffmpeg.hpp"
@@ -60,26 +60,16 @@ int run(int argc, char** argv) {
   add("tensors", po::bool_switch(), "every tensor of a checkpoint");
   add("set", po::value<std::vector<std::string>>()->composing()->value_name("KEY=VALUE"),
       "replaces a value of a configuration; may be repeated");
-  add("help", "show this");
-  po::options_description every;
-  every.add(all).add_options()("file", po::value<std::vector<std::string>>());
-  po::positional_options_description positions;
-  positions.add("file", -1);
-  po::variables_map given;
-  po::store(po::command_line_parser(argc, argv).options(every).positional(positions).run(), given);
-  if (given.count("help") != 0) {
-    std::cout << all << examples;
-    return 0;
-  }
-  const auto list = [&](const char* name) {
-    return given.count(name) != 0 ? given[name].as<std::vector<std::string>>() : std::vector<std::string>{};
-  };
-  if (list("file").size() != 1) vjepa::fail("one file is wanted; --help shows examples");
-  const fs::path path = list("file").front();
+  const auto parsed = program::parse(argc, argv, all, examples, "file");
+  if (!parsed) return 0;
+  const program::Given& given = *parsed;
+  const std::vector<std::string> files = program::list(given, "file");
+  if (files.size() != 1) vjepa::fail("one file is wanted; --help shows examples");
+  const fs::path path = files.front();
   const std::string head = first_bytes(path);
   const Report report = vjepa::Checkpoint::begins_as_one(std::as_bytes(std::span(head)))
                             ? describe_checkpoint(path, given["tensors"].as<bool>())
-                        : is_text(head) ? describe_config(path, list("set"))
+                        : is_text(head) ? describe_config(path, program::list(given, "set"))
                                         : describe_media(path);
   std::cout << (given["json"].as<bool>() ? report.dump(2) + "\n" : report_text(report));
   return 0;
@@ -88,11 +78,6 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    vjepa::silence_ffmpeg();
-    return run(argc, argv);
-  } catch (const std::exception& e) {
-    std::cerr << "vjepa-info: " << e.what() << "\n";
-    return 1;
-  }
+  vjepa::silence_ffmpeg();
+  return program::guarded("vjepa-info", run, argc, argv);
 }

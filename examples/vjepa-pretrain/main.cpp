@@ -1,11 +1,11 @@
 // vjepa-pretrain: trains a V-JEPA from videos as a YAML configuration says.
 #include <boost/program_options.hpp>
-#include <csignal>
-#include <exception>
 #include <iostream>
 #include <string>
 #include <vector>
 
+#include "common/command_line.hpp"
+#include "common/interrupt.hpp"
 #include "pretrain.hpp"
 #include "vjepa/config/yaml.hpp"
 #include "vjepa/data/video_reader.hpp"
@@ -14,8 +14,6 @@
 namespace {
 
 namespace po = boost::program_options;
-
-volatile std::sig_atomic_t stop_asked = 0;
 
 constexpr const char* examples = R"(
 Examples:
@@ -39,48 +37,32 @@ po::options_description options() {
   add("overwrite", po::bool_switch(), "begin anew where a run has been");
   add("watch", po::value<vjepa::Index>()->default_value(0)->value_name("N"),
       "every N steps, write how the targets spread to <tag>_watch.csv and warn of a collapse; 0: never");
-  add("device", po::value<std::string>()->default_value("cpu"), "cpu");
-  add("threads", po::value<int>()->default_value(0), "threads of computation; 0: every core");
-  add("help", "show this");
+  program::add_device(all);
   return all;
 }
 
 int run(int argc, char** argv) {
-  po::variables_map given;
-  const po::options_description all = options();
-  po::store(po::parse_command_line(argc, argv, all), given);
-  if (given.count("help") != 0) {
-    std::cout << all << examples;
-    return 0;
-  }
-  if (given.count("config") == 0) vjepa::fail("--config FILE is missing; --help shows examples");
-  if (const auto device = given["device"].as<std::string>(); device != "cpu") {
-    vjepa::fail("--device ", device, ": this build has cpu alone");
-  }
-  const int threads = given["threads"].as<int>();
-  if (threads < 0 || threads > 1024) vjepa::fail("--threads ", threads, ": choose 0 (every core) to 1024");
+  const auto parsed = program::parse(argc, argv, options(), examples);
+  if (!parsed) return 0;
+  const program::Given& given = *parsed;
+  const std::string file = program::required(given, "config", "FILE");
+  const int threads = program::device_threads(given);
 
-  const auto sets = given.count("set") != 0 ? given["set"].as<std::vector<std::string>>() : std::vector<std::string>{};
-  vjepa::YamlSection yaml = vjepa::read_yaml(given["config"].as<std::string>(), sets);
+  vjepa::YamlSection yaml = vjepa::read_yaml(file, program::list(given, "set"));
   vjepa::PretrainConfig config = vjepa::read_pretrain_config(yaml);
   for (const std::string& warning : yaml.warnings()) std::cerr << "warning: " << warning << "\n";
   if (given.count("videos") != 0) {
-    config.data.datasets = given["videos"].as<std::vector<std::string>>();
+    config.data.datasets = program::list(given, "videos");
     config.data.datasets_weights.reset();
   }
 
   const vjepa::PretrainOptions how{.resume = given["resume"].as<bool>(),
                                    .overwrite = given["overwrite"].as<bool>(),
                                    .watch = given["watch"].as<vjepa::Index>(),
-                                   .interrupted = [] { return stop_asked != 0; }};
+                                   .interrupted = program::interrupted};
   if (how.watch < 0) vjepa::fail("--watch ", how.watch, ": choose 0 (never) or a number of steps");
   if (how.resume && how.overwrite) vjepa::fail("--resume and --overwrite exclude each other");
-  // The first signal asks for a checkpoint; a second ends the program at once.
-  struct sigaction action {};
-  action.sa_handler = [](int) { stop_asked = 1; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  program::catch_interrupts();  // the first leads to a checkpoint
   const bool finished = config.meta.dtype == vjepa::Precision::bfloat16 ? pretrain_cpu_bfloat16(config, how, threads)
                                                                         : pretrain_cpu_float32(config, how, threads);
   return finished ? 0 : 130;
@@ -90,10 +72,5 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   vjepa::silence_ffmpeg();
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& e) {
-    std::cerr << "vjepa-pretrain: " << e.what() << "\n";
-    return 1;
-  }
+  return program::guarded("vjepa-pretrain", run, argc, argv);
 }

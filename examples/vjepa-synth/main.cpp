@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/command_line.hpp"
 #include "vjepa/core/error.hpp"
 #include "vjepa/core/random.hpp"
 #include "vjepa/data/motion_scene.hpp"
@@ -60,7 +61,6 @@ po::options_description options(Settings& s) {
   add("validation", po::value(&s.validation)->default_value(s.validation, "0.2"),
       "part of the clips that val.csv lists");
   add("threads", po::value(&s.threads)->default_value(s.threads), "clips made at a time; 0: one a core");
-  add("help", "show this");
   return all;
 }
 
@@ -137,33 +137,21 @@ void write_lists(const Settings& s) {
             << (s.out / "val.csv").string() << "\n";
 }
 
-void run(int argc, char** argv) {
+int run(int argc, char** argv) {
   Settings s;
-  const po::options_description all = options(s);
-  po::variables_map given;
-  po::store(po::parse_command_line(argc, argv, all), given);
-  po::notify(given);
-  if (given.count("help") != 0) {
-    std::cout << all << about;
-    return;
-  }
+  if (!program::parse(argc, argv, options(s), about)) return 0;
   check(s);
   std::error_code error;
   std::filesystem::create_directories(s.out / "clips", error);
   if (error) vjepa::fail((s.out / "clips").string(), ": cannot make this folder: ", error.message());
   make_all(s);
   write_lists(s);
+  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   vjepa::silence_ffmpeg();
-  try {
-    run(argc, argv);
-    return 0;
-  } catch (const std::exception& e) {
-    std::cerr << "vjepa-synth: " << e.what() << "\n";
-    return 1;
-  }
+  return program::guarded("vjepa-synth", run, argc, argv);
 }
