@@ -262,7 +262,7 @@ def main():
         assert nothing.returncode == 1 and "not even a part" in nothing.stderr, nothing.stderr
 
         (root / "directory.npy").mkdir()
-        for message, arguments in (("--out is missing", [clips[0]]),
+        for message, arguments in (("--out OUT is missing", [clips[0]]),
                                    ("--out is empty", [clips[0], "--out", ""]),
                                    ("is a folder", [clips[0], "--out", root / "directory.npy"]),
                                    ("holds no network 'target-encoder'; it holds: target_encoder",

@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""Does pretraining make features that random weights do not have?
+
+Pretrains a small V-JEPA on the training videos of labelled sets without their labels, then classifies the test videos
+with the encoder frozen, beside an encoder of random weights, beside the pixels themselves, and with other masks.
+
+A set is NAME=FOLDER,PATTERN: FOLDER holds a folder of videos for each class, and the videos whose path within FOLDER
+matches the regular expression PATTERN are the test set, which pretraining never sees. NAME=synth,SEED,CLIPS makes
+clips of moving shapes with vjepa-synth.
+
+  examples/experiments/frozen_features.py --out OUT \\
+      --set utd_depth=MEDIA/actions/utd_depth,/s7_ --set ut_interaction=MEDIA/actions/ut_interaction,/seq(06|07|16|17)_
+  examples/experiments/frozen_features.py --out OUT --set shapes=synth,7,480 --seeds 1
+
+Writes OUT/results.md and OUT/results.json. What is done already is not done again, so that a run that was stopped goes
+on, and a set or a seed can be added."""
+
+import argparse
+import json
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+VIDEOS = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".gif"}
+
+# What is compared: how the encoder was made, as settings on top of pretrain.yaml.
+ENCODERS = {
+    "random weights": ["optimization.lr=0", "optimization.start_lr=0", "optimization.final_lr=0",
+                       "optimization.ipe=1", "optimization.epochs=1", "optimization.warmup=0"],
+    "multi-block masks": [],
+    "random tubes": ["data.mask_type=random_tube", "mask=[{ratio: 0.75}]"],
+}
+NEIGHBOURS = 5
+PROBES = {"attentive": "attentive probe", "linear": "average pooling, linear", "knn": "average pooling, k-NN"}
+
+
+class Failure(Exception):
+    pass
+
+
+def run(*command):
+    print("+", " ".join(map(str, command)), file=sys.stderr, flush=True)
+    done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise Failure(f"{pathlib.Path(command[0]).name} ended with {done.returncode}")
+    return done.stdout
+
+
+def quoted(path):
+    """A path as YAML and as a CSV list quote it."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def write_lists(name, source, pattern, out):
+    """The two lists of a set and the names of its classes."""
+    folder = pathlib.Path(source).resolve()
+    if not folder.is_dir():
+        raise Failure(f"--set {name}: {source} is no folder")
+    classes = sorted(p.name for p in folder.iterdir() if p.is_dir())
+    lists = {"train": [], "val": []}
+    for label, title in enumerate(classes):
+        for path in sorted((folder / title).rglob("*")):
+            if path.suffix.lower() in VIDEOS:
+                test = re.search(pattern, "/" + path.relative_to(folder).as_posix())
+                path_in_csv = '"' + str(path).replace('"', '""') + '"'
+                lists["val" if test else "train"].append(f"{path_in_csv} {label}\n")
+    for part, lines in lists.items():
+        if not lines:
+            raise Failure(f"--set {name}: with the pattern {pattern} no video of {source} is in the {part} set")
+        (out / f"{part}.csv").write_text("".join(lines))
+    (out / "labels.txt").write_text("".join(f"{c}\n" for c in classes))
+
+
+def prepare(name, definition, out, programs):
+    """A set's folder with train.csv, val.csv and labels.txt."""
+    source, _, rest = definition.partition(",")
+    if not rest:
+        raise Failure(f"--set {name}={definition}: write FOLDER,PATTERN or synth,SEED,CLIPS")
+    out.mkdir(parents=True, exist_ok=True)
+    if source == "synth":
+        seed, _, clips = rest.partition(",")
+        if not (out / "val.csv").exists():
+            run(programs / "vjepa-synth", "--out", out, "--seed", seed, "--clips", clips or 480, "--size", 96,
+                "--validation", 0.25)
+    else:
+        write_lists(name, source, rest, out)
+    return len((out / "labels.txt").read_text().splitlines())
+
+
+def evaluate(videos, classes, out, seed, settings, args):
+    """Trains an encoder, probes it, and returns the accuracies in percent."""
+    results = out / "probe" / "results.json"
+    if not results.exists():
+        run(args.programs / "vjepa-pretrain", "--config", args.pretrain, "--videos", videos / "train.csv", "--resume",
+            "--watch", 100, "--set", f"logging.folder={quoted(out)}", "--set", f"meta.seed={seed}",
+            *(word for s in settings for word in ("--set", s)))
+        run(args.programs / "vjepa-probe", "--config", args.probe, "--resume",
+            "--set", f"data.dataset_train={quoted(videos / 'train.csv')}",
+            "--set", f"data.dataset_val={quoted(videos / 'val.csv')}",
+            "--set", f"data.class_names={quoted(videos / 'labels.txt')}", "--set", f"data.num_classes={classes}",
+            "--set", f"pretrain.folder={quoted(out)}", "--set", f"logging.folder={quoted(out / 'probe')}",
+            "--set", f"probe.knn_k={NEIGHBOURS}", "--set", f"meta.seed={seed}")
+    found = json.loads(results.read_text())
+    return {probe: found[probe]["val_top1"] for probe in PROBES}
+
+
+def table(name, figures):
+    """Mean and deviation over the seeds, a row an encoder."""
+    lines = [f"### {name}", "", "| encoder | " + " | ".join(PROBES.values()) + " |", "| --- |" + " ---: |" * len(PROBES)]
+    for encoder in ENCODERS:
+        runs = figures[encoder]
+        cells = []
+        for probe in PROBES:
+            values = [r[probe] for r in runs]
+            spread = statistics.stdev(values) if len(values) > 1 else 0.0
+            cells.append(f"{statistics.mean(values):.1f} ± {spread:.1f}")
+        lines.append(f"| {encoder} | " + " | ".join(cells) + " |")
+    lines.append(f"| the pixels themselves, k-NN | | | {figures['pixels']['val_top1']:.1f} |")
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--set", action="append", required=True, metavar="NAME=...", dest="sets")
+    parser.add_argument("--out", type=pathlib.Path, required=True, metavar="OUT")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 1 to N")
+    parser.add_argument("--programs", type=pathlib.Path, default=HERE.parents[1] / "build" / "bin", metavar="DIR")
+    parser.add_argument("--pretrain", type=pathlib.Path, default=HERE / "pretrain.yaml", metavar="FILE")
+    parser.add_argument("--probe", type=pathlib.Path, default=HERE / "probe.yaml", metavar="FILE")
+    args = parser.parse_args()
+    args.out = args.out.resolve()
+
+    results = {}
+    report = []
+    for definition in args.sets:
+        name, _, source = definition.partition("=")
+        folder = args.out / name
+        classes = prepare(name, source, folder / "videos", args.programs)
+        pixels = run(args.programs / "pixel_neighbours", folder / "videos" / "train.csv", folder / "videos" / "val.csv",
+                     classes, NEIGHBOURS)
+        figures = {"pixels": json.loads(pixels)}
+        for encoder, settings in ENCODERS.items():
+            place = folder / encoder.replace(" ", "_")
+            figures[encoder] = [evaluate(folder / "videos", classes, place / str(seed), seed, settings, args)
+                                for seed in range(1, args.seeds + 1)]
+        results[name] = figures
+        report.append(table(name, figures))
+        (args.out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+        (args.out / "results.md").write_text("\n".join(report))
+    print("\n".join(report))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (Failure, OSError, re.error) as failure:
+        sys.exit(f"frozen_features.py: {failure}")

@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""examples/experiments/frozen_features.py, from outside: what it writes, that a second run repeats nothing and writes the
+same, and what it refuses."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+# The script's own configurations, made small.
+SMALL = {
+    "pretrain.yaml": {"num_frames: 16": "num_frames: 4", "batch_size: 32": "batch_size: 4", "ipe: 30": "ipe: 2",
+                      "epochs: 20": "epochs: 1", "warmup: 2": "warmup: 0", "pred_depth: 3": "pred_depth: 1"},
+    "probe.yaml": {"num_epochs: 60": "num_epochs: 2", "frames_per_clip: 16": "frames_per_clip: 4",
+                   "warmup: 6": "warmup: 1"},
+}
+
+
+def main(programs, source):
+    script = source / "examples" / "experiments" / "frozen_features.py"
+    with tempfile.TemporaryDirectory() as scratch:
+        root = pathlib.Path(scratch)
+        for name, changes in SMALL.items():
+            config = (script.parent / name).read_text()
+            for old, new in changes.items():
+                assert old in config, old
+                config = config.replace(old, new)
+            (root / name).write_text(config)
+
+        def run(*arguments):
+            command = [sys.executable, script, "--programs", programs, "--out", root / "out", "--pretrain",
+                       root / "pretrain.yaml", "--probe", root / "probe.yaml", "--seeds", "1", *arguments]
+            return subprocess.run(list(map(str, command)), capture_output=True, text=True)
+
+        done = run("--set", "shapes=synth,3,32")
+        assert done.returncode == 0, done.stderr[-3000:]
+        results = json.loads((root / "out" / "results.json").read_text())["shapes"]
+        assert set(results) == {"pixels", "random weights", "multi-block masks", "random tubes"}, results
+        for encoder in ("random weights", "multi-block masks", "random tubes"):
+            assert len(results[encoder]) == 1
+            assert set(results[encoder][0]) == {"attentive", "linear", "knn"}
+            assert all(0 <= top1 <= 100 for top1 in results[encoder][0].values())
+        table = (root / "out" / "results.md").read_text()
+        assert "| random tubes |" in table and "the pixels themselves" in table, table
+
+        before = (root / "out" / "results.json").read_bytes()
+        again = run("--set", "shapes=synth,3,32")
+        assert again.returncode == 0, again.stderr[-3000:]
+        assert "vjepa-pretrain" not in again.stderr, again.stderr
+        assert (root / "out" / "results.json").read_bytes() == before
+
+        # Two videos of one class, none of which the pattern takes.
+        videos = root / "videos"
+        (videos / "left").mkdir(parents=True)
+        for path in sorted((root / "out" / "shapes" / "videos" / "clips").glob("*_left.mp4"))[:2]:
+            shutil.copy(path, videos / "left")
+        for arguments, expected in [(("--set", f"a={videos},/no_such"), "no video of"),
+                                    (("--set", "a=/no/such/folder,x"), "is no folder"),
+                                    (("--set", f"a={videos}"), "FOLDER,PATTERN"),
+                                    (("--set", f"a={videos},("), "frozen_features.py:")]:
+            refused = run(*arguments)
+            assert refused.returncode != 0 and expected in refused.stderr, (arguments, refused.stderr[-500:])
+            assert "Traceback" not in refused.stderr, refused.stderr
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]).parent, pathlib.Path(sys.argv[2]))
