@@ -56,7 +56,7 @@ __device__ void copy_tile(Mat<const bf16> from, Index row, Index count, Index co
     if (r < count && d < dim) {
       copy_async(target, from.row(row + r) + column + d);
     } else {
-      store(target, Pack<bf16, 8>{});
+      *reinterpret_cast<uint4*>(target) = uint4{};
     }
   }
 }

@@ -101,9 +101,19 @@ template <int count, class T>
 __device__ Pack<T, count> load(const T* from) {
   return *reinterpret_cast<const Pack<T, count>*>(from);
 }
+/// To global memory.
 template <class T, int count>
 __device__ void store(T* to, const Pack<T, count>& pack) {
-  *reinterpret_cast<Pack<T, count>*>(to) = pack;
+  if constexpr (sizeof(pack) % sizeof(uint4) == 0) {
+    // Left to itself, the compiler cuts some of these stores into the values that the pack is made of.
+    for (std::size_t i = 0; i < sizeof(pack) / sizeof(uint4); ++i) {
+      uint4 word;
+      memcpy(&word, reinterpret_cast<const unsigned char*>(&pack) + i * sizeof(word), sizeof(word));
+      __stwb(reinterpret_cast<uint4*>(to) + i, word);
+    }
+  } else {
+    *reinterpret_cast<Pack<T, count>*>(to) = pack;
+  }
 }
 
 /// Whether every row of the view begins at a multiple of 16 bytes and is a whole number of them; so for an empty view.
