@@ -3,9 +3,11 @@
 #include <csignal>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "../device.hpp"
 #include "pretrain.hpp"
 #include "vjepa/config/yaml.hpp"
 #include "vjepa/data/video_reader.hpp"
@@ -39,10 +41,17 @@ po::options_description options() {
   add("overwrite", po::bool_switch(), "begin anew where a run has been");
   add("watch", po::value<vjepa::Index>()->default_value(0)->value_name("N"),
       "every N steps, write how the targets spread to <tag>_watch.csv and warn of a collapse; 0: never");
-  add("device", po::value<std::string>()->default_value("cpu"), "cpu");
-  add("threads", po::value<int>()->default_value(0), "threads of computation; 0: every core");
+  add("device", po::value<std::string>()->default_value("cpu"), "cpu, or a GPU: cuda:0");
+  add("threads", po::value<int>()->default_value(0), "threads of computation on the CPU; 0: every core");
   add("help", "show this");
   return all;
+}
+
+bool pretrain(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& how, int threads,
+              std::optional<int> gpu) {
+  const bool narrow = config.meta.dtype == vjepa::Precision::bfloat16;
+  if (gpu) return narrow ? pretrain_cuda_bfloat16(config, how, *gpu) : pretrain_cuda_float32(config, how, *gpu);
+  return narrow ? pretrain_cpu_bfloat16(config, how, threads) : pretrain_cpu_float32(config, how, threads);
 }
 
 int run(int argc, char** argv) {
@@ -54,9 +63,7 @@ int run(int argc, char** argv) {
     return 0;
   }
   if (given.count("config") == 0) vjepa::fail("--config FILE is missing; --help shows examples");
-  if (const auto device = given["device"].as<std::string>(); device != "cpu") {
-    vjepa::fail("--device ", device, ": this build has cpu alone");
-  }
+  const std::optional<int> gpu = cuda_device(given["device"].as<std::string>());
   const int threads = given["threads"].as<int>();
   if (threads < 0 || threads > 1024) vjepa::fail("--threads ", threads, ": choose 0 (every core) to 1024");
 
@@ -81,9 +88,7 @@ int run(int argc, char** argv) {
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
-  const bool finished = config.meta.dtype == vjepa::Precision::bfloat16 ? pretrain_cpu_bfloat16(config, how, threads)
-                                                                        : pretrain_cpu_float32(config, how, threads);
-  return finished ? 0 : 130;
+  return pretrain(config, how, threads, gpu) ? 0 : 130;
 }
 
 }  // namespace
