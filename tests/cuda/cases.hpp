@@ -27,10 +27,12 @@ namespace vjepa::test {
 /// The results of a case by name.
 using Outcome = std::map<std::string, std::vector<double>>;
 
-/// What a case is told: sizes that divide into packs of 16 bytes, or odd ones; for attention, the size of a head.
+/// What a case is told: sizes that divide into packs of 16 bytes, or odd ones; for attention, the size of a head; for
+/// training, how often.
 struct Sizes {
   bool aligned = true;
   Index head_dim = 32;
+  int steps = 3;
 };
 
 template <Device D>
@@ -329,8 +331,8 @@ class Cases {
     keep("convert", narrow);
   }
 
-  /// Three steps of pretraining a small model, with both terms of the loss.
-  void training(const Sizes&) {
+  /// Pretraining a small model, with both terms of the loss.
+  void training(const Sizes& sizes) {
     using Encoder = ViT<VitDims{.dim = 48, .depth = 2, .heads = 2, .hidden = 96, .patch = 8, .tubelet = 2}>;
     using Guess = Predictor<PredictorDims{.encoder_dim = 48, .dim = 32, .heads = 2, .hidden = 64}>;
     PretrainConfig config;
@@ -341,14 +343,14 @@ class Cases {
                    Multiblock3d{.num_blocks = 1, .spatial_scale = {0.5, 0.5}}};
     config.model.pred_depth = 2;
     config.loss.reg_coeff = 0.1;
-    config.optimization.epochs = 3;
+    config.optimization.epochs = sizes.steps;
     config.optimization.lr = config.optimization.start_lr = 1e-3;
     config.optimization.clip_grad = 1;
     Pretrainer<D, Encoder, Guess> trainer(*ctx_, config, 1);
     Random random({.seed = 1});
     std::vector<float> clips(2 * 3 * 4 * 32 * 32);
     for (float& pixel : clips) pixel = static_cast<float>(bf16(static_cast<float>(random.normal())));
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < sizes.steps; ++i) {
       const StepReport report = trainer.step(clips);
       outcome_["loss"].push_back(report.loss);
       outcome_["norms"].push_back(report.encoder_norm);

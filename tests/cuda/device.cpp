@@ -83,11 +83,15 @@ TEST_CASE("attention of every head size gives what Cpu<double> gives") {
   }
 }
 
-TEST_CASE("three steps of pretraining follow Cpu<double>") {
+TEST_CASE("pretraining follows Cpu<double>") {
   VJEPA_NEEDS_CUDA();
   // Errors of one step grow through the next.
-  compare("training", {}, Precision::float32, 1e-4);
-  compare("training", {}, Precision::bfloat16, 5e-2);
+  compare("training", {.steps = 3}, Precision::float32, 1e-4);
+  compare("training", {.steps = 3}, Precision::bfloat16, 2e-2);
+  if (emulated()) return;  // minutes
+  // After 200 steps the norms of the gradients on Cpu<float> are 5e-3 off those on Cpu<double>, on Cpu<bf16> 2e-2.
+  compare("training", {.steps = 200}, Precision::float32, 2e-2);
+  compare("training", {.steps = 200}, Precision::bfloat16, 6e-2);
 }
 
 TEST_CASE("a device that is not there is refused with what to choose") {
