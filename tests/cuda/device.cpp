@@ -1,6 +1,8 @@
 // The CUDA device's functions, and a small model trained on it, against Cpu<double>.
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <string>
 
 #include "cases.hpp"
 #include "catch.hpp"
@@ -33,6 +35,37 @@ double worst_error(const std::vector<double>& got, const std::vector<double>& ex
   return difference / size;
 }
 
+/// float32: some rounding of sums. bf16: a result is rounded once or twice, each to a part in 256, a few times as much
+/// where it is made of others that were.
+constexpr double float32_tolerance = 2e-6;
+constexpr double bfloat16_tolerance = 6e-3;
+
+/// What bf16 computes in float32 from values that are not rounded.
+bool unrounded(const std::string& result) {
+  static const std::set<std::string> all = {"linear_backward_weights dw",
+                                            "linear_backward_weights db",
+                                            "layer_norm stats",
+                                            "layer_norm_backward dgamma",
+                                            "layer_norm_backward dbeta",
+                                            "attention lse",
+                                            "power_loss 1",
+                                            "power_loss 2",
+                                            "power_loss 1.5",
+                                            "hinge",
+                                            "hinge dstd",
+                                            "token_std",
+                                            "cross_entropy",
+                                            "adamw",
+                                            "adamw m",
+                                            "adamw v",
+                                            "ema",
+                                            "norm",
+                                            "clip",
+                                            "clip of a small norm",
+                                            "copied"};
+  return all.contains(result);
+}
+
 void compare(const std::string& name, const Sizes& sizes, Precision precision, double tolerance) {
   const Outcome expected = on_reference(name, sizes);
   const Outcome got = on_cuda(name, sizes, precision);
@@ -41,8 +74,9 @@ void compare(const std::string& name, const Sizes& sizes, Precision precision, d
     INFO(name << ": " << result << ", " << (precision == Precision::float32 ? "float32" : "bfloat16") << ", "
               << (sizes.aligned ? "aligned" : "odd") << " sizes, heads of " << sizes.head_dim);
     REQUIRE(got.at(result).size() == values.size());
-    CHECK(relative_error(got.at(result), values) <= tolerance);
-    CHECK(worst_error(got.at(result), values) <= 8 * tolerance);
+    const double most = unrounded(result) ? 4 * float32_tolerance : tolerance;
+    CHECK(relative_error(got.at(result), values) <= most);
+    CHECK(worst_error(got.at(result), values) <= 8 * most);
   }
   // The same again, byte for byte; on the emulator, with the threads of a block in the other order.
   reverse_threads(true);
@@ -51,11 +85,6 @@ void compare(const std::string& name, const Sizes& sizes, Precision precision, d
   INFO(name);
   CHECK(same);
 }
-
-/// float32: some rounding of sums. bf16: a result is rounded once or twice, each to a part in 256, a few times as much
-/// where it is made of others that were.
-constexpr double float32_tolerance = 2e-6;
-constexpr double bfloat16_tolerance = 6e-3;
 
 }  // namespace
 

@@ -145,6 +145,8 @@ class Products {
       const bool bias = s.epilogue == ProductShape::Epilogue::add_bias;
       set(product, CUBLASLT_MATMUL_DESC_EPILOGUE, bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_BGRADB);
       set(product, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, s.result_type);
+      // Of no meaning here; without a pointer the heuristics may find nothing.
+      set(product, CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(workspace_));
     }
     p.a.reset(layout(s.factor_type, s.b_transposed ? s.k : s.n, s.b_transposed ? s.n : s.k, s.b_stride));
     p.b.reset(layout(s.factor_type, s.a_transposed ? s.m : s.k, s.a_transposed ? s.k : s.m, s.a_stride));
