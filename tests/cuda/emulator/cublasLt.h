@@ -135,6 +135,7 @@ inline cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc
                                      const void* beta, const void* c, cublasLtMatrixLayout_t c_layout, void* d,
                                      cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t*, void*, std::size_t,
                                      cudaStream_t) {
+  const emulator::DeviceMemory::Access access;
   const auto get = [](const void* data, cudaDataType type, std::int64_t i) {
     return type == CUDA_R_32F ? static_cast<const float*>(data)[i]
                               : static_cast<float>(static_cast<const vjepa::bf16*>(data)[i]);

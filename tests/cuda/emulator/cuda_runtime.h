@@ -6,6 +6,7 @@
 // luck fails here. What it cannot show: speed, and races between blocks.
 
 #include <setjmp.h>
+#include <sys/mman.h>
 #include <ucontext.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -182,6 +184,45 @@ class Block {
   void* argument_ = nullptr;
 };
 
+/// Memory of the device: what the host's own code touches of it, or any code beyond its end, is a fault.
+class DeviceMemory {
+ public:
+  static void* allocate(std::size_t bytes) {
+    const std::size_t used = (bytes + 255) / 256 * 256;
+    const std::size_t pages = (used + page - 1) / page * page;
+    void* const begin = mmap(nullptr, pages + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (begin == MAP_FAILED) return nullptr;
+    all()[begin] = pages;
+    void* const data = static_cast<char*>(begin) + (pages - used);  // at the end, where the last page is never open
+    const Access access;
+    std::memset(data, 0xff, used);  // NaN, as float and as bf16
+    return data;
+  }
+  static void free(void* data) {
+    const auto found = std::prev(all().upper_bound(data));
+    munmap(found->first, found->second + page);
+    all().erase(found);
+  }
+
+  /// As long as there is one, memory is open: while a kernel or a copy runs.
+  struct Access {
+    Access() { protect(PROT_READ | PROT_WRITE); }
+    Access(const Access&) = delete;
+    ~Access() { protect(PROT_NONE); }
+  };
+
+ private:
+  static constexpr std::size_t page = 4096;
+
+  static std::map<void*, std::size_t>& all() {
+    static std::map<void*, std::size_t> allocations;
+    return allocations;
+  }
+  static void protect(int how) {
+    for (const auto& [begin, bytes] : all()) mprotect(begin, bytes, how);
+  }
+};
+
 /// The shared memory that cudaFuncSetAttribute allowed each kernel.
 inline std::map<const void*, std::size_t>& allowed_shared() {
   static std::map<const void*, std::size_t> allowed;
@@ -304,13 +345,11 @@ inline cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*
   return cudaSuccess;
 }
 inline cudaError_t cudaMallocFromPoolAsync(void** data, std::size_t bytes, cudaMemPool_t, cudaStream_t) {
-  *data = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
-  if (*data == nullptr) return cudaErrorMemoryAllocation;
-  std::memset(*data, 0xff, bytes);  // NaN, as float and as bf16
-  return cudaSuccess;
+  *data = emulator::DeviceMemory::allocate(bytes);
+  return *data == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
 }
 inline cudaError_t cudaFreeAsync(void* data, cudaStream_t) {
-  std::free(data);
+  emulator::DeviceMemory::free(data);
   return cudaSuccess;
 }
 inline cudaError_t cudaMallocHost(void** data, std::size_t bytes) {
@@ -322,10 +361,12 @@ inline cudaError_t cudaFreeHost(void* data) {
   return cudaSuccess;
 }
 inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind, cudaStream_t) {
+  const emulator::DeviceMemory::Access access;
   std::memcpy(to, from, bytes);
   return cudaSuccess;
 }
 inline cudaError_t cudaMemsetAsync(void* data, int value, std::size_t bytes, cudaStream_t) {
+  const emulator::DeviceMemory::Access access;
   std::memset(data, value, bytes);
   return cudaSuccess;
 }
@@ -347,6 +388,7 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
       config->gridDim.x == 0 || config->gridDim.y == 0 || config->gridDim.y > 65535) {
     return cudaErrorInvalidValue;
   }
+  const emulator::DeviceMemory::Access access;
   static emulator::Block block;
   const std::tuple<Parameters...> parameters(std::forward<Arguments>(arguments)...);
   gridDim = config->gridDim;
