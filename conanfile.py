@@ -57,7 +57,8 @@ class Vjepa(ConanFile):
     def validate(self):
         check_min_cppstd(self, 20)
         if self.options.with_cuda:
-            raise ConanInvalidConfiguration(f"vjepa {self.version} has no CUDA device; leave with_cuda off")
+            raise ConanInvalidConfiguration("the CUDA toolkit is no package of Conan's; leave with_cuda off, and link "
+                                            "cudart and cublasLt")
 
     def package(self):
         copy(self, "LICENSE", self.source_folder, os.path.join(self.package_folder, "licenses"))

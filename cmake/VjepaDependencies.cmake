@@ -2,12 +2,16 @@
 # by find_package(vjepa), so that both agree. `vjepa::vjepa` needs Eigen alone; a component is a target that adds
 # the dependencies of one thing.
 
-set(VJEPA_COMPONENTS io config ffmpeg blas onednn)
+set(VJEPA_COMPONENTS io config ffmpeg blas onednn cuda)
 set(VJEPA_io_LIBRARY nlohmann_json::nlohmann_json ZLIB::ZLIB)
 set(VJEPA_config_LIBRARY vjepa_dependency::yaml_cpp)
 set(VJEPA_ffmpeg_LIBRARY vjepa_dependency::ffmpeg)
 set(VJEPA_blas_LIBRARY vjepa_dependency::cblas)
 set(VJEPA_onednn_LIBRARY vjepa_dependency::onednn)
+set(VJEPA_cuda_LIBRARY CUDA::cudart CUDA::cublasLt)
+# Files that include vjepa/cuda.cuh are CUDA C++20, and call the core's constexpr functions on the device. CMake 3.25 does
+# not know how nvcc 13 is told of C++20.
+set(VJEPA_cuda_OPTIONS $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20> $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>)
 
 # vjepa_import(<name> <header> <libraries> [<path suffix>...]): the target vjepa_dependency::<name> for a dependency
 # that comes as headers and library files without a CMake package. What of it is not there goes to vjepa_missing.
@@ -59,9 +63,17 @@ macro(vjepa_add_component component)
     vjepa_import(cblas cblas.h openblas openblas-pthread openblas-openmp openblas)
   elseif("${component}" STREQUAL "onednn")
     vjepa_import(onednn oneapi/dnnl/dnnl.hpp dnnl)
+  elseif("${component}" STREQUAL "cuda")
+    find_package(CUDAToolkit 12 QUIET)
+    foreach(library IN LISTS VJEPA_cuda_LIBRARY)
+      if(NOT TARGET ${library})
+        list(APPEND vjepa_missing ${library})
+      endif()
+    endforeach()
   endif()
   if(NOT vjepa_missing AND NOT TARGET vjepa::${component})
     add_library(vjepa::${component} INTERFACE IMPORTED)
     target_link_libraries(vjepa::${component} INTERFACE vjepa::vjepa ${VJEPA_${component}_LIBRARY})
+    target_compile_options(vjepa::${component} INTERFACE ${VJEPA_${component}_OPTIONS})
   endif()
 endmacro()

@@ -27,16 +27,36 @@ set(VJEPA_GEMM_HEADER ${gemm}_gemm.hpp)
 set(VJEPA_GEMM_TYPE ${VJEPA_GEMM_${gemm}})
 configure_file(${CMAKE_CURRENT_LIST_DIR}/program_gemm.hpp.in ${CMAKE_BINARY_DIR}/generated/program_gemm.hpp)
 
+set(has_cuda OFF)
+if(TARGET vjepa::cuda)
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+      set(CMAKE_CUDA_ARCHITECTURES 80 90 CACHE STRING "Compute capabilities to compile for")  # A100, H100
+    endif()
+    set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)
+    enable_language(CUDA)
+    set(has_cuda ON)
+  endif()
+endif()
+if(VJEPA_CUDA STREQUAL "ON" AND NOT has_cuda)
+  message(FATAL_ERROR "VJEPA_CUDA=ON: nvcc 12 or later with cuBLAS was not found; set CUDACXX to nvcc, or choose auto")
+endif()
+message(STATUS "vjepa: CUDA device in the programs: ${has_cuda} (VJEPA_CUDA=${VJEPA_CUDA})")
+
 add_library(vjepa_programs INTERFACE)
 target_link_libraries(vjepa_programs INTERFACE vjepa::vjepa)
 target_include_directories(vjepa_programs INTERFACE ${CMAKE_BINARY_DIR}/generated)
 if(NOT gemm STREQUAL "eigen")
   target_link_libraries(vjepa_programs INTERFACE vjepa::${gemm})
 endif()
-target_compile_options(vjepa_programs INTERFACE -Wall -Wextra -Wshadow -Wconversion
+target_compile_options(vjepa_programs INTERFACE
+  $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wconversion>
+  "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wconversion>"
   # Eigen 3.4 under g++ 12 with AVX-512 warns of its own intrinsics.
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-uninitialized>
+  "$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized;-Wno-uninitialized>"
   # Loops marked `omp simd` are vector code where the compiler can; where not, that is no news.
-  $<$<CXX_COMPILER_ID:Clang>:-Wno-pass-failed>
-  $<$<BOOL:${VJEPA_NATIVE}>:-march=native>)
+  $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-pass-failed>
+  $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${VJEPA_NATIVE}>>:-march=native>)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)

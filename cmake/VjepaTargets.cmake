@@ -20,7 +20,11 @@ target_sources(vjepa INTERFACE FILE_SET HEADERS BASE_DIRS include FILES ${header
 set(VJEPA_HEADERS ${headers})
 list(TRANSFORM VJEPA_HEADERS REPLACE "^.*/include/" "")  # as they are included
 
-foreach(component IN LISTS VJEPA_COMPONENTS)
+set(components ${VJEPA_COMPONENTS})
+if(NOT VJEPA_CUDA)
+  list(REMOVE_ITEM components cuda)
+endif()
+foreach(component IN LISTS components)
   vjepa_add_component(${component})
   if(TARGET vjepa::${component})
     # A project that adds this one by add_subdirectory or FetchContent links it from a folder above.

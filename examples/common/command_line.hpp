@@ -1,10 +1,12 @@
 #pragma once
 
 #include <boost/program_options.hpp>
+#include <charconv>
 #include <exception>
 #include <iostream>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "vjepa/core/error.hpp"
@@ -51,19 +53,42 @@ inline std::string required(const Given& given, const char* name, const char* va
 }
 
 /// The options that say what computes.
-inline void add_device(po::options_description& options) {
-  options.add_options()("device", po::value<std::string>()->default_value("cpu"), "cpu")(
-      "threads", po::value<int>()->default_value(0), "threads of computation; 0: every core");
+inline void add_device(po::options_description& options, const char* devices = "cpu") {
+  options.add_options()("device", po::value<std::string>()->default_value("cpu"), devices)(
+      "threads", po::value<int>()->default_value(0), "threads of computation on the CPU; 0: every core");
 }
 
-/// --threads, once --device is known to be there.
-inline int device_threads(const Given& given) {
-  if (const auto device = given["device"].as<std::string>(); device != "cpu") {
-    vjepa::fail("--device ", device, ": this build has cpu alone");
+/// What --device and --threads say.
+struct Device {
+  std::optional<int> gpu;  // N of cuda:N, the first for cuda, none for cpu
+  int threads = 0;
+};
+
+inline std::optional<int> gpu_number(const std::string& name) {
+  if (name == "cpu") return std::nullopt;
+  if (name == "cuda") return 0;
+  int number = 0;
+  const char* const end = name.data() + name.size();
+  if (name.starts_with("cuda:") && name.size() > 5 && name[5] != '-') {
+    const auto [stop, error] = std::from_chars(name.data() + 5, end, number);
+    if (stop == end && error == std::errc()) return number;
   }
-  const int threads = given["threads"].as<int>();
-  if (threads < 0 || threads > 1024) vjepa::fail("--threads ", threads, ": choose 0 (every core) to 1024");
-  return threads;
+  vjepa::fail("--device ", name, ": choose cpu, or a GPU by its number: cuda:0");
+}
+
+inline Device device(const Given& given) {
+  const Device chosen{.gpu = gpu_number(given["device"].as<std::string>()), .threads = given["threads"].as<int>()};
+  if (chosen.threads < 0 || chosen.threads > 1024) {
+    vjepa::fail("--threads ", chosen.threads, ": choose 0 (every core) to 1024");
+  }
+  return chosen;
+}
+
+/// --threads of a program that has no other device than the CPU.
+inline int cpu_threads(const Given& given) {
+  const Device chosen = device(given);
+  if (chosen.gpu) vjepa::fail("--device ", given["device"].as<std::string>(), ": this program runs on cpu alone");
+  return chosen.threads;
 }
 
 /// The exit status of run(argc, argv), or 1 and the error told.

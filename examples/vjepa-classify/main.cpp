@@ -72,7 +72,7 @@ int run(int argc, char** argv) {
   const int top = given["top"].as<int>();
   if (top < 1) fail("--top ", top, ": it must be at least 1");
   request.top = static_cast<std::size_t>(top);
-  request.threads = program::device_threads(given);
+  request.threads = program::cpu_threads(given);
 
   const Checkpoint probe(request.probe);
   request.config = configuration(probe, given);

@@ -141,7 +141,7 @@ ExtractOptions parsed(const program::Given& given) {
   o.limit = in_range<Index>(given, "limit", 0, many);
   o.batch = in_range<Index>(given, "batch", 1, 4096);
   o.workers = in_range<int>(given, "workers", 1, 256);
-  o.threads = program::device_threads(given);
+  o.threads = program::cpu_threads(given);
   o.timeout = in_range<double>(given, "timeout", 0, 1e6);
   o.keep_up = given["keep-up"].as<bool>();
   o.input_format = given["input-format"].as<std::string>();

@@ -37,8 +37,17 @@ po::options_description options() {
   add("overwrite", po::bool_switch(), "begin anew where a run has been");
   add("watch", po::value<vjepa::Index>()->default_value(0)->value_name("N"),
       "every N steps, write how the targets spread to <tag>_watch.csv and warn of a collapse; 0: never");
-  program::add_device(all);
+  program::add_device(all, "cpu, or a GPU: cuda:0");
   return all;
+}
+
+bool pretrain(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& how, const program::Device& device) {
+  const bool narrow = config.meta.dtype == vjepa::Precision::bfloat16;
+  if (device.gpu) {
+    return narrow ? pretrain_cuda_bfloat16(config, how, *device.gpu) : pretrain_cuda_float32(config, how, *device.gpu);
+  }
+  return narrow ? pretrain_cpu_bfloat16(config, how, device.threads)
+                : pretrain_cpu_float32(config, how, device.threads);
 }
 
 int run(int argc, char** argv) {
@@ -46,7 +55,7 @@ int run(int argc, char** argv) {
   if (!parsed) return 0;
   const program::Given& given = *parsed;
   const std::string file = program::required(given, "config", "FILE");
-  const int threads = program::device_threads(given);
+  const program::Device device = program::device(given);
 
   vjepa::YamlSection yaml = vjepa::read_yaml(file, program::list(given, "set"));
   vjepa::PretrainConfig config = vjepa::read_pretrain_config(yaml);
@@ -63,9 +72,7 @@ int run(int argc, char** argv) {
   if (how.watch < 0) vjepa::fail("--watch ", how.watch, ": choose 0 (never) or a number of steps");
   if (how.resume && how.overwrite) vjepa::fail("--resume and --overwrite exclude each other");
   program::catch_interrupts();  // the first leads to a checkpoint
-  const bool finished = config.meta.dtype == vjepa::Precision::bfloat16 ? pretrain_cpu_bfloat16(config, how, threads)
-                                                                        : pretrain_cpu_float32(config, how, threads);
-  return finished ? 0 : 130;
+  return pretrain(config, how, device) ? 0 : 130;
 }
 
 }  // namespace

@@ -7,9 +7,11 @@
 #include "vjepa/train/pretrain_run.hpp"
 
 // A file for each device, so that they compile side by side. Each runs the configuration's model on `threads` threads
-// (0: every core) and returns false when interrupted.
+// (0: every core) or on a GPU, and returns false when interrupted.
 bool pretrain_cpu_float32(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options, int threads);
 bool pretrain_cpu_bfloat16(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options, int threads);
+bool pretrain_cuda_float32(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options, int device);
+bool pretrain_cuda_bfloat16(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options, int device);
 
 /// Selects encoder and predictor by the configuration's names, and runs them on device D.
 template <vjepa::Device D>

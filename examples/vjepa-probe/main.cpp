@@ -43,7 +43,7 @@ int run(int argc, char** argv) {
   if (!parsed) return 0;
   const program::Given& given = *parsed;
   const std::string file = program::required(given, "config", "FILE");
-  const int threads = program::device_threads(given);
+  const int threads = program::cpu_threads(given);
 
   vjepa::YamlSection yaml = vjepa::read_yaml(file, program::list(given, "set"));
   const vjepa::ProbeConfig config = vjepa::read_probe_config(yaml);

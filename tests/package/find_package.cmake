@@ -14,6 +14,10 @@ consume(core "" ${installed} ${eigen_alone} -D VERSION=${version})
 if(COMPONENTS)
   consume(components "${COMPONENTS}" ${installed} -D VERSION=${version})
 endif()
+if(CUDA_COMPILER)
+  consume(cuda cuda ${installed} -D VERSION=${version} -D CMAKE_CUDA_COMPILER=${CUDA_COMPILER}
+    -D CMAKE_CUDA_ARCHITECTURES=90)
+endif()
 
 refused("version: ${VERSION}" "" ${installed} -D VERSION=${next_major}.0)
 refused("version: ${VERSION}" "" ${installed} -D VERSION=${CMAKE_MATCH_1}.${next_minor})
@@ -21,7 +25,8 @@ refused("component 'io' lacks nlohmann_json, ZLIB;" io ${installed} ${eigen_alon
 refused("component 'config' lacks yaml-cpp/yaml.h, libyaml-cpp;" config ${installed} ${eigen_alone})
 refused("component 'ffmpeg' lacks libavformat/avformat.h, libavdevice, libavformat, libavcodec, libswscale, libavutil;" ffmpeg
   ${installed} ${eigen_alone})
-refused("there is no component 'cuba'; there are io, config, ffmpeg, blas, onednn." cuba ${installed})
+refused("component 'cuda' lacks CUDA::cudart, CUDA::cublasLt;" cuda ${installed} ${eigen_alone} -D CUDAToolkit_ROOT=none)
+refused("there is no component 'cuba'; there are io, config, ffmpeg, blas, onednn, cuda." cuba ${installed})
 
 # The headers of the core lead to Eigen, the standard library and nowhere else.
 file(WRITE ${work}/core.cpp "#include <vjepa/vjepa.hpp>\n")

@@ -42,7 +42,9 @@ def main():
         refused("no predictor of width 100", *with_list("gone.csv"), "--set", "model.pred_embed_dim=100")
         refused("no model 'vit_medium'", *with_list("gone.csv"), "--set", "model.model_name=vit_medium")
         refused("cannot be made", *with_list("gone.csv"), "--set", f"logging.folder={folder}/file/out")
-        refused("this build has cpu alone", *with_list("gone.csv"), "--device", "tpu")
+        refused("--device tpu: choose cpu, or a GPU by its number: cuda:0", *with_list("gone.csv"), "--device", "tpu")
+        # Whether it is the build, the machine's driver or the machine that has no such GPU.
+        refused("cuda:4096: this ", *with_list("gone.csv"), "--device", "cuda:4096")
     return 1 if failed else 0
 
 

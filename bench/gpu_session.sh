@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Everything that wants a GPU, in one call: builds, checks and times the CUDA device, and leaves logs.
+#
+#   bench/gpu_session.sh LOGS [BIN [PART...]]
+#
+# LOGS is a folder for the logs; a short table comes last on the screen. BIN is a folder with test_cuda and
+# bench_step_cuda that were built elsewhere (with -D VJEPA_NATIVE=OFF, by the same CUDA): a machine with a GPU may lack
+# what building needs. Without BIN, or with "", they are built here, in build/gpu. The parts are tests, sanitizer, speed
+# and pytorch (which takes its shapes from the logs of speed); without a PART, all of them. The status is 1 if a check
+# failed; a measurement that fails says so and stops nothing.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+logs=${1:?give a folder for the logs}
+mkdir -p "$logs"
+logs=$(cd "$logs" && pwd)
+bin=${2:-}
+parts=" ${*:3} "
+[ "$parts" = "  " ] && parts=" tests sanitizer speed pytorch "
+failed=0
+summary=$logs/summary.txt
+: >"$summary"
+
+# step NAME COMMAND...: runs it, its output in LOGS/NAME.log, and notes how it went and for how long.
+step() {
+  local name=$1 begin=$SECONDS status=0
+  shift
+  "$@" >"$logs/$name.log" 2>&1 || status=$?
+  printf '%-28s %-4s %4d s\n' "$name" "$([ "$status" -eq 0 ] && echo ok || echo "$status")" $((SECONDS - begin)) |
+    tee -a "$summary"
+  return "$status"
+}
+wanted() {
+  [[ $parts == *" $1 "* ]]
+}
+check() {
+  step "$@" || failed=1
+}
+
+check card nvidia-smi
+step machine bash -c 'nvcc --version; lscpu | head -20; free -g'
+
+if [ -z "$bin" ]; then
+  step configure cmake -S . -B build/gpu -G Ninja -D CMAKE_BUILD_TYPE=Release -D VJEPA_CUDA=ON \
+    -D CMAKE_CUDA_ARCHITECTURES=90-real -D VJEPA_BUILD_PROGRAMS=OFF || exit 1
+  step build cmake --build build/gpu --target test_cuda bench_step_cuda || exit 1
+  bin=build/gpu/bin
+fi
+
+wanted tests && check tests timeout 600 "$bin/test_cuda" -d yes
+if ! wanted sanitizer; then
+  :
+elif command -v compute-sanitizer >/dev/null; then
+  # Kernels alone: the cases that train and the official model would take an hour under these tools.
+  for tool in memcheck racecheck; do
+    check "$tool" timeout 900 compute-sanitizer --tool "$tool" --error-exitcode 9 "$bin/test_cuda" \
+      "every member*,attention of every*"
+  done
+else
+  echo "no compute-sanitizer" | tee -a "$summary"
+fi
+
+# used_memory FILE COMMAND...: the largest device memory in use while the command runs.
+used_memory() {
+  local file=$1 most=0 now
+  shift
+  "$@" &
+  local job=$!
+  while kill -0 "$job" 2>/dev/null; do
+    now=$(nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits | head -1)
+    [ "${now:-0}" -gt "$most" ] && most=$now
+    sleep 0.2
+  done
+  echo "most device memory in use: $most MiB" >"$file"
+  wait "$job"
+}
+
+while wanted speed && read -r model dtype batch; do
+  name=$model-$dtype-$batch
+  step "$name" used_memory "$logs/$name.memory" timeout 300 "$bin/bench_step_cuda" "$model" "$dtype" "$batch"
+done <<'CASES'
+vit_base bfloat16 24
+vit_large bfloat16 8
+vit_large bfloat16 24
+vit_huge bfloat16 8
+vit_large float32 4
+CASES
+
+# PyTorch on the same card, with the numbers of tokens that the masks of vjepa's step kept.
+if ! wanted pytorch; then
+  :
+elif python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
+  for model in vit_base vit_large vit_huge; do
+    for log in "$logs/$model"-bfloat16-*.log; do
+      batch=${log%.log}
+      batch=${batch##*-}
+      masks=$(grep -oE -- '--kept [0-9,]+ --hidden [0-9,]+' "$log") || continue
+      for how in "" --compile; do
+        step "pytorch-$model-$batch$how" timeout 400 python3 bench/pytorch/pretrain_step.py --device cuda --model "$model" \
+          --batch "$batch" $masks --dtype bfloat16 $how
+      done
+    done
+  done
+else
+  echo "no PyTorch with CUDA" | tee -a "$summary"
+fi
+
+echo
+cat "$summary"
+grep -h "whole step\|best product\|most device memory" "$logs"/*.log "$logs"/*.memory 2>/dev/null
+tail -qn 1 "$logs"/pytorch-*.log 2>/dev/null
+exit "$failed"

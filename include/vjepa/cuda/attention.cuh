@@ -1,0 +1,54 @@
+#pragma once
+
+#include <type_traits>
+
+#include "vjepa/core/bf16.hpp"
+#include "vjepa/core/device.hpp"
+#include "vjepa/core/error.hpp"
+#include "vjepa/cuda/context.cuh"
+#include "vjepa/cuda/flash_attention.cuh"
+#include "vjepa/cuda/plain_attention.cuh"
+
+namespace vjepa::cuda {
+
+/// An attention policy is a class template over the scalar, with the functions of the concept Attention and a name.
+///
+/// This one is the library's own: bf16 on tensor cores when the head size is a multiple of 8 and the memory is aligned
+/// to 16 bytes, as a model's always is; what is left, and float32, by plain arithmetic. Memory is linear in the tokens,
+/// gradients have one writer each and come out the same in every run. Throws Error for head sizes beyond 128.
+template <class S>
+struct FlashAttention {
+  static constexpr const char* name = std::is_same_v<S, bf16> ? "tensor cores" : "float32 arithmetic";
+
+  static void attention(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v, Mat<S> out,
+                        Mat<float> lse) {
+    with_kernel(
+        shape, [&]<class Kernel>() { Kernel::forward(ctx, shape, q, k, v, out, lse); }, q, k, v, out);
+  }
+
+  static void attention_backward(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v,
+                                 Mat<const S> out, Mat<const float> lse, Mat<const S> dout, Mat<S> dq, Mat<S> dk,
+                                 Mat<S> dv) {
+    const Mat<float> delta(ctx.scratch<float>(shape.batch * shape.heads * shape.queries), shape.batch * shape.heads,
+                           shape.queries);
+    attention_delta(ctx, shape, out, dout, delta);
+    with_kernel(
+        shape, [&]<class Kernel>() { Kernel::backward(ctx, shape, q, k, v, lse, delta, dout, dq, dk, dv); }, q, k, v,
+        dout, dq, dk, dv);
+  }
+
+ private:
+  template <class Body, class... Views>
+  static void with_kernel(const AttentionShape& shape, Body&& body, const Views&... views) {
+    if (shape.head_dim > PlainAttention<S>::most_head_dim) {
+      fail("vjepa::Cuda: attention with heads of ", shape.head_dim, " features; at most ",
+           PlainAttention<S>::most_head_dim, " are supported: use more heads");
+    }
+    if constexpr (std::is_same_v<S, bf16>) {
+      if (TensorCoreAttention::supports(shape, views...)) return body.template operator()<TensorCoreAttention>();
+    }
+    body.template operator()<PlainAttention<S>>();
+  }
+};
+
+}  // namespace vjepa::cuda

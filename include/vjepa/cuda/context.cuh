@@ -1,0 +1,143 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <type_traits>
+
+#include "vjepa/core/error.hpp"
+#include "vjepa/core/view.hpp"
+#include "vjepa/cuda/products.cuh"
+#include "vjepa/cuda/resource.cuh"
+#include "vjepa/cuda/staging.cuh"
+
+namespace vjepa::cuda {
+
+/// What a context is told beside its device.
+struct ContextOptions {
+  bool tf32 = false;  // products of float32 by tensor cores, which keep 10 bits of each factor
+};
+
+/// One CUDA device, a stream on which all work of the context happens in order, memory for it, and cuBLASLt. One
+/// context serves one caller at a time. Its memory comes from a pool of its own, so that taking and giving back wait
+/// for nothing.
+class Context {
+ public:
+  /// Throws Error that says what to choose instead when the machine has no such device or no driver.
+  explicit Context(int device = 0, ContextOptions options = {}) : device_(checked(device)), name_(name_of(device)) {
+    check("cudaSetDevice", cudaSetDevice(device_));
+    cudaStream_t stream = nullptr;
+    check("cudaStreamCreateWithFlags", cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+    stream_.reset(stream);
+    cudaMemPoolProps props{};
+    props.allocType = cudaMemAllocationTypePinned;
+    props.location.type = cudaMemLocationTypeDevice;
+    props.location.id = device_;
+    cudaMemPool_t pool = nullptr;
+    check("cudaMemPoolCreate", cudaMemPoolCreate(&pool, &props));
+    pool_.reset(pool);
+    // Memory that was given back stays in the pool: the arrays of a batch come and go with every step.
+    std::uint64_t keep = UINT64_MAX;
+    check("cudaMemPoolSetAttribute", cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep));
+    products_ = std::make_unique<Products>(options.tf32, allocate(Products::workspace_bytes));
+  }
+  Context(const Context&) = delete;
+  ~Context() {
+    // Nothing can be done about a failure here, and the next call would report it.
+    cudaSetDevice(device_);
+    cudaFreeAsync(products_->workspace(), stream_.get());
+    if (scratch_ != nullptr) cudaFreeAsync(scratch_, stream_.get());
+    cudaStreamSynchronize(stream_.get());
+  }
+
+  int device() const { return device_; }
+  /// As its maker calls it: "NVIDIA H100 80GB HBM3".
+  const std::string& name() const { return name_; }
+
+  /// The stream of this context; its device becomes that of the calling thread, as launches want it.
+  cudaStream_t stream() const {
+    check("cudaSetDevice", cudaSetDevice(device_));
+    return stream_.get();
+  }
+
+  /// Device memory, aligned to 256 bytes. Throws Error when there is not so much.
+  void* allocate(std::size_t bytes) {
+    void* data = nullptr;
+    const cudaError_t status = cudaMallocFromPoolAsync(&data, bytes, pool_.get(), stream());
+    if (status == cudaErrorMemoryAllocation) {
+      cudaGetLastError();  // it is told here, and not again after the next launch
+      std::size_t free = 0;
+      std::size_t total = 0;
+      check("cudaMemGetInfo", cudaMemGetInfo(&free, &total));
+      fail("cuda:", device_, " (", name_, "): cannot allocate ", bytes, " bytes, ", free, " of ", total,
+           " are free; use a smaller batch, crop or model");
+    }
+    check("cudaMallocFromPoolAsync", status);
+    return data;
+  }
+  void deallocate(void* data) { check("cudaFreeAsync", cudaFreeAsync(data, stream())); }
+
+  /// Device memory for what one kernel hands to the next, valid until the next call.
+  template <class T>
+  T* scratch(Index count) {
+    const std::size_t bytes = sizeof(T) * static_cast<std::size_t>(count);
+    if (bytes > scratch_bytes_) {
+      if (scratch_ != nullptr) deallocate(scratch_);
+      scratch_ = nullptr;
+      scratch_bytes_ = 0;
+      scratch_ = allocate(bytes);
+      scratch_bytes_ = bytes;
+    }
+    return static_cast<T*>(scratch_);
+  }
+
+  Staging& staging() { return staging_; }
+  Products& products() { return *products_; }
+
+ private:
+  static int checked(int device) {
+    int count = 0;
+    const cudaError_t status = cudaGetDeviceCount(&count);
+    if (status == cudaErrorInsufficientDriver) {
+      fail("cuda:", device, ": this machine has no CUDA driver, or one older than this build's CUDA ",
+           CUDART_VERSION / 1000, ".", CUDART_VERSION % 1000 / 10, "; install NVIDIA's driver, or choose cpu");
+    }
+    if (status == cudaErrorNoDevice || (status == cudaSuccess && count == 0)) {
+      fail("cuda:", device, ": this machine has no CUDA device; choose cpu");
+    }
+    check("cudaGetDeviceCount", status);
+    if (device < 0 || device >= count) {
+      std::string choices = "cuda:0";
+      for (int i = 1; i < count; ++i) choices += text(i + 1 < count ? ", " : " or ", "cuda:", i);
+      fail("cuda:", device, ": this machine has ", count, count == 1 ? " CUDA device" : " CUDA devices", "; choose ",
+           choices);
+    }
+    int major = 0;
+    check("cudaDeviceGetAttribute", cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device));
+    if (major < 8) {
+      fail("cuda:", device, " (", name_of(device), "): compute capability ", major,
+           ".x; vjepa needs 8.0 or later, an A100 or newer");
+    }
+    return device;
+  }
+
+  static std::string name_of(int device) {
+    cudaDeviceProp properties{};
+    check("cudaGetDeviceProperties", cudaGetDeviceProperties(&properties, device));
+    return properties.name;
+  }
+
+  int device_;
+  std::string name_;
+  Handle<cudaMemPool_t, cudaMemPoolDestroy> pool_;
+  Handle<cudaStream_t, cudaStreamDestroy> stream_;
+  Staging staging_;
+  std::unique_ptr<Products> products_;
+  void* scratch_ = nullptr;
+  std::size_t scratch_bytes_ = 0;
+};
+
+}  // namespace vjepa::cuda

@@ -1,0 +1,220 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "vjepa/core/device.hpp"
+#include "vjepa/cuda/launch.cuh"
+#include "vjepa/cuda/sums.cuh"
+
+namespace vjepa::cuda {
+
+/// |z - h|^p for V values from i V on, whose gradient it writes.
+template <class S, int V>
+struct PowerTerm {
+  const S* z;
+  const S* h;
+  S* dz;
+  float p;
+  float weight;
+
+  __device__ double operator()(Index i) const {
+    const auto a = load<V>(z + i * V);
+    const auto b = load<V>(h + i * V);
+    Pack<S, V> gradient;
+    double sum = 0;
+    for (int v = 0; v < V; ++v) {
+      const float difference = static_cast<float>(a[v]) - static_cast<float>(b[v]);
+      const float size = fabsf(difference);
+      const float sign = static_cast<float>(difference > 0) - static_cast<float>(difference < 0);
+      const float power = p == 1 ? 1.0f : p == 2 ? size : powf(size, p - 1);  // |z - h|^(p - 1)
+      gradient[v] = S(weight * sign * power);
+      sum += static_cast<double>(power * size);
+    }
+    store(dz + i * V, gradient);
+    return sum;
+  }
+};
+
+/// relu(1 - std), whose gradient it writes.
+struct HingeTerm {
+  const float* std;
+  float* dstd;
+  float weight;
+
+  __device__ double operator()(Index i) const {
+    const float room = 1.0f - std[i];
+    dstd[i] = room > 0 ? -weight : 0.0f;
+    return room > 0 ? static_cast<double>(room) : 0.0;
+  }
+};
+
+/// What `token_moments_kernel` makes of a feature's deviation.
+template <class S>
+struct AddDeviation {
+  Mat<float> std;
+  float eps;
+  float weight;
+
+  /// std[b, d] += weight * sqrt(variance + eps); the tokens stay as they are.
+  __device__ float factor(Index b, Index d, float variance, Index, bool writes) const {
+    if (writes) std(b, d) += weight * sqrtf(variance + eps);
+    return 0;
+  }
+  static constexpr bool changes_tokens = false;
+  __device__ S* tokens(Index) const { return nullptr; }
+};
+
+template <class S>
+struct DeviationGradient {
+  Mat<const float> dstd;
+  Seq<S> dz;
+  float eps;
+  float weight;
+
+  /// dz[b, i, d] += factor * (z[b, i, d] - mean)
+  __device__ float factor(Index b, Index d, float variance, Index count, bool) const {
+    return weight * dstd(b, d) / (sqrtf(variance + eps) * static_cast<float>(count - 1));
+  }
+  static constexpr bool changes_tokens = true;
+  __device__ S* tokens(Index b) const { return dz.row(b); }
+};
+
+/// The sum over the block's warps of each lane's V values, in every warp. `sums` holds [warps, V, 32].
+template <int V>
+__device__ void sum_over_warps(float* sums, float (&values)[V]) {
+  for (int v = 0; v < V; ++v) sums[(warp_index() * V + v) * warp_size + lane_index()] = values[v];
+  __syncthreads();
+  for (int v = 0; v < V; ++v) {
+    values[v] = 0;
+    for (int w = 0; w < warp_count(); ++w) values[v] += sums[(w * V + v) * warp_size + lane_index()];
+  }
+  __syncthreads();
+}
+
+/// Mean and unbiased variance over the tokens of each feature, in two passes: a block for a clip and 32 packs of
+/// features, whose warps share the tokens.
+template <class S, int V, class Use>
+__global__ void token_moments_kernel(Seq<const S> z, Use use) {
+  float* const sums = dynamic_shared<float>();
+  const Index b = blockIdx.y;
+  const Index d = (static_cast<Index>(blockIdx.x) * warp_size + lane_index()) * V;
+  const Index tokens = z.extent(1);
+  const Index n = z.cols();
+  const Index end = d < n ? tokens : 0;  // a lane beyond the last feature has no tokens, and waits with the others
+  const S* const column = z.row(b) + d;
+  float mean[V] = {};
+  for (Index i = warp_index(); i < end; i += warp_count()) {
+    const auto values = load<V>(column + i * n);
+    for (int v = 0; v < V; ++v) mean[v] += static_cast<float>(values[v]);
+  }
+  sum_over_warps<V>(sums, mean);
+  for (int v = 0; v < V; ++v) mean[v] /= static_cast<float>(tokens);
+  float variance[V] = {};
+  for (Index i = warp_index(); i < end; i += warp_count()) {
+    const auto values = load<V>(column + i * n);
+    for (int v = 0; v < V; ++v) {
+      const float centered = static_cast<float>(values[v]) - mean[v];
+      variance[v] += centered * centered;
+    }
+  }
+  sum_over_warps<V>(sums, variance);
+  if (d >= n) return;
+  float factor[V];
+  for (int v = 0; v < V; ++v) {
+    variance[v] /= static_cast<float>(tokens - 1);
+    factor[v] = use.factor(b, d + v, variance[v], tokens, warp_index() == 0);
+  }
+  if constexpr (Use::changes_tokens) {
+    S* const out = use.tokens(b) + d;
+    for (Index i = warp_index(); i < tokens; i += warp_count()) {
+      const auto values = load<V>(column + i * n);
+      auto changed = load<V>(out + i * n);
+      for (int v = 0; v < V; ++v) {
+        changed[v] = S(static_cast<float>(changed[v]) + factor[v] * (static_cast<float>(values[v]) - mean[v]));
+      }
+      store(out + i * n, changed);
+    }
+  }
+}
+
+/// A warp for each row: partials[i] = -log softmax(logits[i])[labels[i]]
+template <class S>
+__global__ void cross_entropy_kernel(Mat<const S> logits, Labels labels, float weight, Mat<S> dlogits,
+                                     double* partials) {
+  const Index row = global_warp_index();
+  if (row >= logits.rows()) return;
+  const Index n = logits.cols();
+  const S* const in = logits.row(row);
+  const Index label = labels(row);
+  float largest = static_cast<float>(in[0]);
+  for (Index j = lane_index(); j < n; j += warp_size) largest = fmaxf(largest, static_cast<float>(in[j]));
+  largest = warp_max(largest);
+  float total = 0;
+  for (Index j = lane_index(); j < n; j += warp_size) total += expf(static_cast<float>(in[j]) - largest);
+  const float log_sum = largest + logf(warp_sum(total));
+  const float missing = log_sum - static_cast<float>(in[label]);
+  S* const out = dlogits.row(row);
+  for (Index j = lane_index(); j < n; j += warp_size) {
+    out[j] = S(weight * (expf(static_cast<float>(in[j]) - log_sum) - static_cast<float>(j == label)));
+  }
+  if (lane_index() == 0) partials[row] = static_cast<double>(missing);
+}
+
+template <class S>
+struct Losses {
+  static void power_loss(Context& ctx, Seq<const S> z, Seq<const S> h, double p, double weight, Vec<float> loss,
+                         Seq<S> dz) {
+    const Vec<const S> a = z.flat();
+    const Vec<const S> b = h.flat();
+    const Vec<S> d = dz.flat();
+    with_packs<S>(
+        [&]<int V>() {
+          ordered_sum(ctx, a.size() / V,
+                      PowerTerm<S, V>{a.data(), b.data(), d.data(), static_cast<float>(p), static_cast<float>(weight)},
+                      AddTo{loss.data(), weight / p});
+        },
+        a, b, d);
+  }
+
+  static void token_std(Context& ctx, Seq<const S> z, double eps, double weight, Mat<float> std) {
+    token_moments(ctx, z, AddDeviation<S>{std, static_cast<float>(eps), static_cast<float>(weight)});
+  }
+
+  static void hinge(Context& ctx, Mat<const float> std, double weight, Vec<float> loss, Mat<float> dstd) {
+    ordered_sum(ctx, std.size(), HingeTerm{std.flat().data(), dstd.flat().data(), static_cast<float>(weight)},
+                AddTo{loss.data(), weight});
+  }
+
+  static void token_std_backward(Context& ctx, Seq<const S> z, double eps, Mat<const float> dstd, double weight,
+                                 Seq<S> dz) {
+    token_moments(ctx, z, DeviationGradient<S>{dstd, dz, static_cast<float>(eps), static_cast<float>(weight)}, dz);
+  }
+
+  static void cross_entropy(Context& ctx, Mat<const S> logits, Labels labels, double weight, Vec<float> loss,
+                            Mat<S> dlogits) {
+    if (logits.rows() == 0) return;
+    double* const missing = ctx.scratch<double>(logits.rows());
+    launch(ctx, warp_for_each(logits.rows()), cross_entropy_kernel<S>, logits, labels, static_cast<float>(weight),
+           dlogits, missing);
+    finish_sum(ctx, missing, logits.rows(), AddTo{loss.data(), weight});
+  }
+
+ private:
+  template <class Use, class... Changed>
+  static void token_moments(Context& ctx, Seq<const S> z, Use use, const Changed&... changed) {
+    with_packs<S>(
+        [&]<int V>() {
+          constexpr int threads = 256;
+          const Index columns = Index{V} * warp_size;
+          launch(ctx,
+                 {.blocks = (z.cols() + columns - 1) / columns,
+                  .threads = threads,
+                  .shared = sizeof(float) * threads * V,
+                  .blocks_y = z.rows()},
+                 token_moments_kernel<S, V, Use>, z, use);
+        },
+        z, changed...);
+  }
+};
+
+}  // namespace vjepa::cuda

@@ -1,0 +1,157 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <cstddef>
+
+#include "vjepa/core/view.hpp"
+#include "vjepa/cuda/launch.cuh"
+
+// Sums over many blocks without atomics: each block writes its part, a second kernel adds the parts in their order. How
+// the work is cut depends on its shape alone.
+
+namespace vjepa::cuda {
+
+/// The sum over the threads of the block, in every thread. Uses sizeof(double) bytes of shared memory for each warp;
+/// all threads of the block call it.
+__device__ inline double block_sum(double value) {
+  double* const parts = dynamic_shared<double>();
+  value = warp_sum(value);
+  if (lane_index() == 0) parts[warp_index()] = value;
+  __syncthreads();
+  double sum = 0;
+  for (int w = 0; w < warp_count(); ++w) sum += parts[w];
+  return sum;
+}
+
+template <class Term>
+__global__ void sum_terms_kernel(Index count, Term term, double* partials) {
+  const auto threads = static_cast<Index>(gridDim.x) * blockDim.x;
+  double sum = 0;
+  for (Index i = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += threads) sum += term(i);
+  sum = block_sum(sum);
+  if (threadIdx.x == 0) partials[blockIdx.x] = sum;
+}
+
+template <class Finish>
+__global__ void finish_sum_kernel(const double* partials, Index count, Finish finish) {
+  double sum = 0;
+  for (Index i = threadIdx.x; i < count; i += blockDim.x) sum += partials[i];
+  sum = block_sum(sum);
+  if (threadIdx.x == 0) finish(sum);
+}
+
+/// Calls finish(sum of partials[i] over i in [0, count)) on the device.
+template <class Finish>
+void finish_sum(Context& ctx, const double* partials, Index count, Finish finish) {
+  constexpr int threads = 256;
+  launch(ctx, {.blocks = 1, .threads = threads, .shared = sizeof(double) * threads / warp_size},
+         finish_sum_kernel<Finish>, partials, count, finish);
+}
+
+/// Calls term(i) once for each i in [0, count), and finish(their sum), both on the device; the sum is double.
+template <class Term, class Finish>
+void ordered_sum(Context& ctx, Index count, Term term, Finish finish) {
+  constexpr int threads = 256;
+  constexpr Index terms_per_thread = 4;
+  constexpr Index most_blocks = 1024;
+  const Index wanted = (count + threads * terms_per_thread - 1) / (threads * terms_per_thread);
+  const Index blocks = std::min(most_blocks, wanted);
+  double* const partials = ctx.scratch<double>(std::max<Index>(1, blocks));
+  launch(ctx, {.blocks = blocks, .threads = threads, .shared = sizeof(double) * threads / warp_size},
+         sum_terms_kernel<Term>, count, term, partials);
+  finish_sum(ctx, partials, blocks, finish);
+}
+
+/// to[0] += scale * sum
+struct AddTo {
+  float* to;
+  double scale;
+
+  __device__ void operator()(double sum) const { *to += static_cast<float>(scale * sum); }
+};
+
+/// sums[j] += sum over p of partials[p, j]: a block for 32 columns, whose warps share the rows.
+static __global__ void add_partials_kernel(Mat<const float> partials, Vec<float> sums) {
+  float* const parts = dynamic_shared<float>();  // [warps, 32]
+  const Index column = static_cast<Index>(blockIdx.x) * warp_size + lane_index();
+  float sum = 0;
+  if (column < sums.rows()) {
+    for (Index p = warp_index(); p < partials.rows(); p += warp_count()) sum += partials.row(p)[column];
+  }
+  parts[threadIdx.x] = sum;
+  __syncthreads();
+  if (warp_index() != 0 || column >= sums.rows()) return;
+  float total = 0;
+  for (int w = 0; w < warp_count(); ++w) total += parts[w * warp_size + lane_index()];
+  sums.data()[column] += total;
+}
+
+inline void add_partials(Context& ctx, Mat<const float> partials, Vec<float> sums) {
+  constexpr int threads = 512;
+  launch(ctx,
+         {.blocks = (sums.rows() + warp_size - 1) / warp_size, .threads = threads, .shared = sizeof(float) * threads},
+         add_partials_kernel, partials, sums);
+}
+
+/// Rows [begin, end) of a part when `rows` are cut for at most `most` parts of at least `least` rows.
+struct Parts {
+  Index rows;
+  Index count;
+
+  Parts(Index all, Index least, Index most) : rows(std::max(least, (all + most - 1) / most)) {
+    count = (all + rows - 1) / rows;
+  }
+};
+
+/// partials[part, j] = sum over the rows of the part of x[b, i, j]: a block for 32 packs of columns and one part, whose
+/// warps share the rows.
+template <class S, int V>
+__global__ void column_partials_kernel(Seq<const S> x, Index rows_per_part, Mat<float> partials) {
+  float* const sums = dynamic_shared<float>();  // [warps, V, 32]
+  const Index column = (static_cast<Index>(blockIdx.x) * warp_size + lane_index()) * V;
+  const Index tokens = x.extent(1);
+  const Index begin = static_cast<Index>(blockIdx.y) * rows_per_part;
+  const Index end = min(begin + rows_per_part, x.rows() * tokens);
+  float sum[V] = {};
+  if (column < x.cols()) {
+    for (Index row = begin + warp_index(); row < end; row += warp_count()) {
+      const auto pack = load<V>(x.row(row / tokens) + row % tokens * x.cols() + column);
+      for (int v = 0; v < V; ++v) sum[v] += static_cast<float>(pack[v]);
+    }
+  }
+  for (int v = 0; v < V; ++v) sums[(warp_index() * V + v) * warp_size + lane_index()] = sum[v];
+  __syncthreads();
+  if (warp_index() != 0 || column >= x.cols()) return;
+  for (int v = 0; v < V; ++v) {
+    float total = 0;
+    for (int w = 0; w < warp_count(); ++w) total += sums[(w * V + v) * warp_size + lane_index()];
+    partials.row(blockIdx.y)[column + v] = total;
+  }
+}
+
+/// sums[j] += sum over b, i of x[b, i, j]
+template <class S>
+void add_column_sums(Context& ctx, Seq<const S> x, Vec<float> sums) {
+  const Index n = x.cols();
+  const Index rows = x.rows() * x.extent(1);
+  if (rows == 0 || n == 0) return;
+  const Parts parts(rows, 64, 128);
+  const Mat<float> partials(ctx.scratch<float>(parts.count * n), parts.count, n);
+  with_packs<S>(
+      [&]<int V>() {
+        constexpr int threads = 256;
+        const Index columns = Index{V} * warp_size;
+        launch(ctx,
+               {.blocks = (n + columns - 1) / columns,
+                .threads = threads,
+                .shared = sizeof(float) * threads * V,
+                .blocks_y = parts.count},
+               column_partials_kernel<S, V>, x, parts.rows, partials);
+      },
+      x);
+  add_partials(ctx, partials, sums);
+}
+
+}  // namespace vjepa::cuda

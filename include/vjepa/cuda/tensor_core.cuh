@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "vjepa/core/bf16.hpp"
+
+// The instructions of tensor cores that attention uses, all of compute capability 8.0 (PTX ISA, "Warp-level matrix
+// instructions" and "Data movement and conversion instructions: asynchronous copy"). Every lane of a warp calls them
+// together. A matrix of 8 x 8 lies spread over the warp: lane l holds elements 2 (l % 4) and 2 (l % 4) + 1 of row l
+// / 4.
+
+namespace vjepa::cuda {
+
+/// d [16, 8] += a [16, 16] b [16, 8] in float32. `a` is four matrices of 8 x 8: rows 0-7 and 8-15 of its first 8
+/// columns, then of its last; `b` is two, its rows 0-7 and 8-15, each transposed; `d` holds rows 0-7, then 8-15.
+__device__ inline void multiply_add(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+/// Four matrices of 8 x 8 from shared memory: lane l gives the address of row l % 8 of matrix l / 8, a multiple of 16
+/// bytes.
+__device__ inline void load_matrices(std::uint32_t (&m)[4], const bf16* row) {
+  const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(row));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3])
+               : "r"(address)
+               : "memory");
+}
+
+/// The same, each matrix transposed.
+__device__ inline void load_matrices_transposed(std::uint32_t (&m)[4], const bf16* row) {
+  const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(row));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3])
+               : "r"(address)
+               : "memory");
+}
+
+/// Both values rounded to bf16, the first in the lower half.
+__device__ inline std::uint32_t pair_of(float first, float second) {
+  std::uint32_t pair;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(second), "f"(first));
+  return pair;
+}
+
+/// Begins to copy 16 bytes from global to shared memory. `commit_copies` closes a group of copies; `wait_copies<n>`
+/// waits until at most the n newest groups of this thread are under way.
+__device__ inline void copy_async(bf16* shared, const bf16* global) {
+  const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(shared));
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" : : "r"(address), "l"(global) : "memory");
+}
+__device__ inline void commit_copies() {
+  asm volatile("cp.async.commit_group;" : : : "memory");
+}
+template <int newest>
+__device__ void wait_copies() {
+  asm volatile("cp.async.wait_group %0;" : : "n"(newest) : "memory");
+}
+
+}  // namespace vjepa::cuda

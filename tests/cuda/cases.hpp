@@ -1,0 +1,379 @@
+#pragma once
+
+// Every member of a device at work on random numbers, written once for all devices, so that what one computes can be
+// compared with what another does. Inputs are values that bf16 holds exactly; results begin as NaN.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "vjepa/core/arena.hpp"
+#include "vjepa/core/bf16.hpp"
+#include "vjepa/core/device.hpp"
+#include "vjepa/core/random.hpp"
+#include "vjepa/model/predictor.hpp"
+#include "vjepa/model/vit.hpp"
+#include "vjepa/train/pretrain_config.hpp"
+#include "vjepa/train/pretrainer.hpp"
+
+namespace vjepa::test {
+
+/// The results of a case by name.
+using Outcome = std::map<std::string, std::vector<double>>;
+
+/// What a case is told: sizes that divide into packs of 16 bytes, or odd ones; for attention, the size of a head; for
+/// training, how often.
+struct Sizes {
+  bool aligned = true;
+  Index head_dim = 32;
+  int steps = 3;
+};
+
+template <Device D>
+class Cases {
+ public:
+  using S = Scalar<D>;
+  using T = Grad<D>;
+
+  explicit Cases(Context<D>& ctx) : ctx_(&ctx) {}
+
+  /// Throws Error for a name that is none.
+  Outcome run(const std::string& name, const Sizes& sizes) {
+    const std::map<std::string, void (Cases::*)(const Sizes&)> all = {
+        {"memory", &Cases::memory},       {"products", &Cases::products},     {"rows", &Cases::rows},
+        {"attention", &Cases::attention}, {"gather", &Cases::gather},         {"patchify", &Cases::patchify},
+        {"losses", &Cases::losses},       {"deviations", &Cases::deviations}, {"cross_entropy", &Cases::cross_entropy},
+        {"update", &Cases::update},       {"training", &Cases::training}};
+    const auto found = all.find(name);
+    if (found == all.end()) fail("no case '", name, "'");
+    outcome_.clear();
+    seed_ = 0;
+    (this->*found->second)(sizes);
+    return std::exchange(outcome_, {});
+  }
+
+ private:
+  template <class V>
+  Array<D, V> random(Index n, double scale = 1) {
+    Random random({.seed = ++seed_});
+    std::vector<V> host;
+    for (Index i = 0; i < n; ++i)
+      host.push_back(V(static_cast<float>(bf16(static_cast<float>(scale * random.normal())))));
+    return Array<D, V>(*ctx_, host);
+  }
+  template <class V>
+  Array<D, V> poisoned(Index n) {
+    const std::vector<V> host(static_cast<std::size_t>(n), V(std::numeric_limits<float>::quiet_NaN()));
+    return Array<D, V>(*ctx_, host);
+  }
+  Array<D, std::int32_t> indices(Index n, Index below) {
+    Random random({.seed = ++seed_});
+    std::vector<std::int32_t> host;
+    for (Index i = 0; i < n; ++i) host.push_back(static_cast<std::int32_t>(random.below(below)));
+    return Array<D, std::int32_t>(*ctx_, host);
+  }
+
+  template <class V>
+  static Mat<V> matrix(const Array<D, V>& a, Index rows) {
+    return Mat<V>(a.data(), rows, a.size() / rows);
+  }
+  template <class V>
+  static Seq<V> sequence(const Array<D, V>& a, Index batch, Index tokens) {
+    return Seq<V>(a.data(), batch, tokens, a.size() / batch / tokens);
+  }
+
+  template <class V>
+  void keep(const std::string& name, const Array<D, V>& a) {
+    std::vector<double>& values = outcome_[name];
+    for (const V v : a.download(*ctx_)) values.push_back(static_cast<double>(v));
+  }
+
+  void memory(const Sizes&) {
+    const Index n = Index{5} << 20;  // more than one staging buffer
+    std::vector<T> host(static_cast<std::size_t>(n));
+    for (std::size_t i = 0; i < host.size(); ++i) host[i] = static_cast<T>(i % 8191);
+    const Array<D, T> a(*ctx_, host);
+    const auto b = poisoned<T>(n);
+    D::copy(*ctx_, a.data(), b.data(), sizeof(T) * static_cast<std::size_t>(n));
+    D::clear(*ctx_, b.data() + 7, 3 * sizeof(T));
+    D::synchronize(*ctx_);
+    keep("copied", b);
+  }
+
+  void products(const Sizes& sizes) {
+    const Index m = 67;
+    const Index n = sizes.aligned ? 48 : 45;
+    const Index k = sizes.aligned ? 64 : 61;
+    const auto x = random<S>(m * k);
+    const auto w = random<S>(n * k, 1 / std::sqrt(static_cast<double>(k)));
+    const auto b = random<S>(n);
+    const auto skip = random<S>(m * n);
+    const auto y = poisoned<S>(m * n);
+    D::linear(*ctx_, matrix(x, m), matrix(w, n), b.view(), matrix(y, m));
+    keep("linear", y);
+    const auto in_place = random<S>(m * n);
+    D::linear_residual(*ctx_, matrix(x, m), matrix(w, n), b.view(), matrix(in_place, m), matrix(in_place, m));
+    keep("linear_residual in place", in_place);
+    const auto residual = poisoned<S>(m * n);
+    D::linear_residual(*ctx_, matrix(x, m), matrix(w, n), b.view(), matrix(skip, m), matrix(residual, m));
+    keep("linear_residual", residual);
+    const auto pre = poisoned<S>(m * n);
+    const auto active = poisoned<S>(m * n);
+    D::linear_gelu(*ctx_, matrix(x, m), matrix(w, n), b.view(), matrix(pre, m), matrix(active, m));
+    keep("linear_gelu pre", pre);
+    keep("linear_gelu", active);
+    D::linear_gelu(*ctx_, matrix(x, m), matrix(w, n), b.view(), Mat<S>(), matrix(y, m));
+    keep("linear_gelu without pre", y);
+
+    const auto dy = random<S>(m * n);
+    const auto dx = poisoned<S>(m * k);
+    D::linear_backward_data(*ctx_, matrix(dy, m), matrix(w, n), matrix(dx, m));
+    keep("linear_backward_data", dx);
+    const auto before = random<S>(m * k);
+    const auto dbefore = poisoned<S>(m * k);
+    D::linear_backward_data_gelu(*ctx_, matrix(dy, m), matrix(w, n), matrix(before, m), matrix(dbefore, m));
+    keep("linear_backward_data_gelu", dbefore);
+    const auto dw = random<T>(n * k);
+    const auto db = random<T>(n);
+    D::linear_backward_weights(*ctx_, matrix(x, m), matrix(dy, m), matrix(dw, n), db.view());
+    keep("linear_backward_weights dw", dw);
+    keep("linear_backward_weights db", db);
+  }
+
+  void rows(const Sizes& sizes) {
+    const Index m = 299;  // more than one part of a sum
+    const Index n = sizes.aligned ? 328 : 77;
+    const auto x = random<S>(m * n, 3);
+    const auto gamma = random<S>(n);
+    const auto beta = random<S>(n);
+    const auto y = poisoned<S>(m * n);
+    const auto stats = poisoned<T>(m * 2);
+    D::layer_norm(*ctx_, matrix(x, m), gamma.view(), beta.view(), 1e-6, matrix(y, m), matrix(stats, m));
+    keep("layer_norm", y);
+    keep("layer_norm stats", stats);
+    const auto unkept = poisoned<S>(m * n);
+    D::layer_norm(*ctx_, matrix(x, m), gamma.view(), beta.view(), 1e-6, matrix(unkept, m), Mat<T>());
+    keep("layer_norm without stats", unkept);
+    const auto in_place = random<S>(m * n);
+    D::normalize(*ctx_, matrix(in_place, m), 1e-5, matrix(in_place, m));
+    keep("normalize in place", in_place);
+    D::gelu(*ctx_, matrix(x, m), matrix(unkept, m));
+    keep("gelu", unkept);
+
+    const auto dy = random<S>(m * n);
+    const auto dgamma = random<T>(n);
+    const auto dbeta = random<T>(n);
+    const auto dx = poisoned<S>(m * n);
+    D::layer_norm_backward(*ctx_, matrix(dy, m), matrix(x, m), gamma.view(), matrix(stats, m), Mat<const S>(),
+                           matrix(dx, m), dgamma.view(), dbeta.view());
+    keep("layer_norm_backward dx", dx);
+    keep("layer_norm_backward dgamma", dgamma);
+    keep("layer_norm_backward dbeta", dbeta);
+    const auto skip = random<S>(m * n);
+    D::layer_norm_backward(*ctx_, matrix(dy, m), matrix(x, m), gamma.view(), matrix(stats, m), matrix(skip, m),
+                           matrix(skip, m), dgamma.view(), dbeta.view());
+    keep("layer_norm_backward onto skip", skip);
+    D::layer_norm_backward(*ctx_, matrix(dy, m), matrix(x, m), gamma.view(), matrix(stats, m), Mat<const S>(),
+                           matrix(dy, m), dgamma.view(), dbeta.view());
+    keep("layer_norm_backward onto dy", dy);
+  }
+
+  void attention(const Sizes& sizes) {
+    // More than one tile of either, and not a whole number of them; as columns of one product, as a model has them.
+    const AttentionShape shape{.batch = 2, .heads = 2, .queries = 70, .keys = 133, .head_dim = sizes.head_dim};
+    const Index width = shape.heads * shape.head_dim;
+    const Index q_rows = shape.batch * shape.queries;
+    const Index k_rows = shape.batch * shape.keys;
+    const auto q = random<S>(q_rows * width, 2);
+    const auto kv = random<S>(k_rows * 2 * width);
+    const auto columns = [&](auto* data) {
+      return Mat<std::remove_reference_t<decltype(*data)>>(data, k_rows, width).with_stride(2 * width);
+    };
+    const Mat<const S> k = columns(kv.data());
+    const Mat<const S> v = columns(kv.data() + width);
+    const auto out = poisoned<S>(q_rows * width);
+    const auto lse = poisoned<T>(shape.batch * shape.heads * shape.queries);
+    const Mat<T> kept = matrix(lse, shape.batch * shape.heads);
+    D::attention(*ctx_, shape, matrix(q, q_rows), k, v, matrix(out, q_rows), kept);
+    keep("attention", out);
+    keep("attention lse", lse);
+    const auto unkept = poisoned<S>(q_rows * width);
+    D::attention(*ctx_, shape, matrix(q, q_rows), k, v, matrix(unkept, q_rows), Mat<T>());
+    keep("attention without lse", unkept);
+
+    const auto dout = random<S>(q_rows * width);
+    const auto dq = poisoned<S>(q_rows * width);
+    const auto dkv = poisoned<S>(k_rows * 2 * width);
+    D::attention_backward(*ctx_, shape, matrix(q, q_rows), k, v, matrix(out, q_rows), kept, matrix(dout, q_rows),
+                          matrix(dq, q_rows), columns(dkv.data()), columns(dkv.data() + width));
+    keep("attention_backward dq", dq);
+    keep("attention_backward dk and dv", dkv);
+  }
+
+  void gather(const Sizes& sizes) {
+    const Index batch = 3;
+    const Index all = 21;
+    const Index kept = 13;
+    const Index n = sizes.aligned ? 40 : 37;
+    const auto source = random<S>(batch * all * n);
+    const auto table = random<T>(all * n);
+    const auto token = random<S>(n);
+    const auto idx = indices(batch * kept, all);
+    const TokenIndices tokens(idx.data(), batch, kept);
+    // Tokens that are part of longer sequences, whose others must stay as they are.
+    const auto x = random<S>(batch * all * n);
+    const Seq<S> part = sequence(x, batch, all).tokens(5, kept);
+    D::gather_tokens(*ctx_, sequence(source, batch, all), tokens, part);
+    keep("gather_tokens", x);
+    D::add_positions(*ctx_, matrix(table, all), tokens, part);
+    keep("add_positions", x);
+    D::add_tokens(*ctx_, sequence(source, batch, all).tokens(2, kept), part);
+    keep("add_tokens", x);
+    D::copy_tokens(*ctx_, sequence(source, batch, all).tokens(1, kept), part);
+    keep("copy_tokens", x);
+    D::fill_tokens(*ctx_, token.view(), sequence(x, batch, all).tokens(0, 4));
+    keep("fill_tokens", x);
+    const auto sums = random<T>(n);
+    D::sum_tokens(*ctx_, sequence(x, batch, all).tokens(3, kept), sums.view());
+    keep("sum_tokens", sums);
+  }
+
+  void patchify(const Sizes& sizes) {
+    const Index side = sizes.aligned ? 8 : 7;
+    const Tubelet box{.frames = 2, .height = side, .width = side};
+    const Index batch = 2;
+    const Index kept = 9;
+    const auto clips = random<float>(batch * 3 * 4 * (2 * side) * (3 * side));
+    const auto idx = indices(batch * kept, 12);
+    const auto patches = poisoned<S>(batch * kept * 3 * 2 * side * side);
+    D::patchify(*ctx_, Clips<const float>(clips.data(), batch, 3, 4, 2 * side, 3 * side), box,
+                TokenIndices(idx.data(), batch, kept), matrix(patches, batch * kept));
+    keep("patchify", patches);
+  }
+
+  void losses(const Sizes& sizes) {
+    const Index batch = 3;
+    const Index tokens = 31;
+    const Index n = sizes.aligned ? 40 : 37;
+    const auto z = random<S>(batch * tokens * n);
+    const auto h = random<S>(batch * tokens * n);
+    const auto loss = random<T>(1);
+    const auto dz = poisoned<S>(batch * tokens * n);
+    for (const double p : {1.0, 2.0, 1.5}) {
+      D::power_loss(*ctx_, sequence(z, batch, tokens), sequence(h, batch, tokens), p, 0.125, loss.view(),
+                    sequence(dz, batch, tokens));
+      keep(text("power_loss ", p), loss);
+      keep(text("power_loss dz ", p), dz);
+    }
+    const auto std = random<T>(batch * n, 2);
+    const auto dstd = poisoned<T>(batch * n);
+    D::hinge(*ctx_, matrix(std, batch), 0.25, loss.view(), matrix(dstd, batch));
+    keep("hinge", loss);
+    keep("hinge dstd", dstd);
+  }
+
+  void deviations(const Sizes& sizes) {
+    const Index batch = 3;
+    const Index tokens = 31;
+    const Index n = sizes.aligned ? 328 : 37;
+    const auto z = random<S>(batch * tokens * n);
+    const auto std = random<T>(batch * n);
+    D::token_std(*ctx_, sequence(z, batch, tokens), 1e-4, 0.5, matrix(std, batch));
+    keep("token_std", std);
+    const auto dstd = random<T>(batch * n);
+    const auto dz = random<S>(batch * tokens * n);
+    D::token_std_backward(*ctx_, sequence(z, batch, tokens), 1e-4, matrix(dstd, batch), 0.5,
+                          sequence(dz, batch, tokens));
+    keep("token_std_backward", dz);
+  }
+
+  void cross_entropy(const Sizes& sizes) {
+    const Index rows = 19;
+    const Index classes = sizes.aligned ? 64 : 45;
+    const auto logits = random<S>(rows * classes, 3);
+    const auto labels = indices(rows, classes);
+    const auto loss = random<T>(1);
+    const auto dlogits = poisoned<S>(rows * classes);
+    D::cross_entropy(*ctx_, matrix(logits, rows), labels.view(), 0.5, loss.view(), matrix(dlogits, rows));
+    keep("cross_entropy", loss);
+    keep("cross_entropy dlogits", dlogits);
+  }
+
+  void update(const Sizes& sizes) {
+    const Index n = sizes.aligned ? 4096 : 4099;
+    const auto g = random<T>(n);
+    const auto w = random<T>(n);
+    const auto m = random<T>(n);
+    const Array<D, T> v(*ctx_, n);
+    const AdamWStep step{.lr = 0.01, .weight_decay = 0.1, .step = 3};
+    D::adamw(*ctx_, step, g.view(), w.view(), m.view(), v.view());
+    keep("adamw", w);
+    keep("adamw m", m);
+    keep("adamw v", v);
+    const auto target = random<T>(n);
+    D::ema(*ctx_, 0.75, w.view(), target.view());
+    keep("ema", target);
+    const auto norm = poisoned<T>(1);
+    D::norm(*ctx_, g.view(), norm.view());
+    keep("norm", norm);
+    D::clip(*ctx_, norm.view(), 1000, g.view());
+    keep("clip of a small norm", g);
+    D::clip(*ctx_, norm.view(), 2, g.view());
+    keep("clip", g);
+    const auto narrow = poisoned<S>(n);
+    D::convert(*ctx_, g.view(), narrow.view());
+    keep("convert", narrow);
+  }
+
+  /// Pretraining a small model, with both terms of the loss.
+  void training(const Sizes& sizes) {
+    using Encoder = ViT<VitDims{.dim = 48, .depth = 2, .heads = 2, .hidden = 96, .patch = 8, .tubelet = 2}>;
+    using Guess = Predictor<PredictorDims{.encoder_dim = 48, .dim = 32, .heads = 2, .hidden = 64}>;
+    PretrainConfig config;
+    config.data.batch_size = 2;
+    config.data.num_frames = 4;
+    config.data.crop_size = 32;
+    config.mask = {Multiblock3d{.num_blocks = 2, .spatial_scale = {0.3, 0.3}},
+                   Multiblock3d{.num_blocks = 1, .spatial_scale = {0.5, 0.5}}};
+    config.model.pred_depth = 2;
+    config.loss.reg_coeff = 0.1;
+    config.optimization.epochs = sizes.steps;
+    config.optimization.lr = config.optimization.start_lr = 1e-3;
+    config.optimization.clip_grad = 1;
+    Pretrainer<D, Encoder, Guess> trainer(*ctx_, config, 1);
+    Random random({.seed = 1});
+    std::vector<float> clips(2 * 3 * 4 * 32 * 32);
+    for (float& pixel : clips) pixel = static_cast<float>(bf16(static_cast<float>(random.normal())));
+    for (int i = 0; i < sizes.steps; ++i) {
+      const StepReport report = trainer.step(clips);
+      outcome_["loss"].push_back(report.loss);
+      outcome_["norms"].push_back(report.encoder_norm);
+      outcome_["norms"].push_back(report.predictor_norm);
+    }
+  }
+
+  Context<D>* ctx_;
+  Outcome outcome_;
+  std::uint64_t seed_ = 0;
+};
+
+/// The results of a case on Cpu<double>.
+Outcome on_reference(const std::string& name, const Sizes& sizes);
+
+/// On Cuda<float> or Cuda<bf16>, by a GPU or by the emulator.
+Outcome on_cuda(const std::string& name, const Sizes& sizes, Precision precision);
+
+/// The Error that a context for this device throws; empty when there is the device.
+std::string refusal(int device);
+
+/// Whether kernels run on the host; then, whether the last thread of a block runs first.
+bool emulated();
+void reverse_threads(bool reversed);
+
+}  // namespace vjepa::test

@@ -1,0 +1,131 @@
+// The CUDA device's functions, and a small model trained on it, against Cpu<double>.
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <string>
+
+#include "cases.hpp"
+#include "catch.hpp"
+
+using namespace vjepa;
+using namespace vjepa::test;
+
+namespace {
+
+/// ‖got - expected‖ / ‖expected‖; infinite where a value is not finite.
+double relative_error(const std::vector<double>& got, const std::vector<double>& expected) {
+  double difference = 0;
+  double size = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    if (!std::isfinite(got[i])) return INFINITY;
+    difference += (got[i] - expected[i]) * (got[i] - expected[i]);
+    size += expected[i] * expected[i];
+  }
+  return std::sqrt(difference / std::max(size, 1e-30));
+}
+
+/// The largest difference, as a share of the largest expected value: one wrong element among many that are right.
+double worst_error(const std::vector<double>& got, const std::vector<double>& expected) {
+  double difference = 0;
+  double size = 1e-30;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    difference = std::max(difference, std::abs(got[i] - expected[i]));
+    size = std::max(size, std::abs(expected[i]));
+  }
+  return difference / size;
+}
+
+/// float32: some rounding of sums. bf16: a result is rounded once or twice, each to a part in 256, a few times as much
+/// where it is made of others that were.
+constexpr double float32_tolerance = 2e-6;
+constexpr double bfloat16_tolerance = 6e-3;
+
+/// What bf16 computes in float32 from values that are not rounded.
+bool unrounded(const std::string& result) {
+  static const std::set<std::string> all = {"linear_backward_weights dw",
+                                            "linear_backward_weights db",
+                                            "layer_norm stats",
+                                            "layer_norm_backward dgamma",
+                                            "layer_norm_backward dbeta",
+                                            "attention lse",
+                                            "power_loss 1",
+                                            "power_loss 2",
+                                            "power_loss 1.5",
+                                            "hinge",
+                                            "hinge dstd",
+                                            "token_std",
+                                            "cross_entropy",
+                                            "adamw",
+                                            "adamw m",
+                                            "adamw v",
+                                            "ema",
+                                            "norm",
+                                            "clip",
+                                            "clip of a small norm",
+                                            "copied"};
+  return all.contains(result);
+}
+
+void compare(const std::string& name, const Sizes& sizes, Precision precision, double tolerance) {
+  const Outcome expected = on_reference(name, sizes);
+  const Outcome got = on_cuda(name, sizes, precision);
+  REQUIRE(got.size() == expected.size());
+  for (const auto& [result, values] : expected) {
+    INFO(name << ": " << result << ", " << (precision == Precision::float32 ? "float32" : "bfloat16") << ", "
+              << (sizes.aligned ? "aligned" : "odd") << " sizes, heads of " << sizes.head_dim);
+    REQUIRE(got.at(result).size() == values.size());
+    const double most = unrounded(result) ? 4 * float32_tolerance : tolerance;
+    CHECK(relative_error(got.at(result), values) <= most);
+    CHECK(worst_error(got.at(result), values) <= 8 * most);
+  }
+  // The same again, byte for byte; on the emulator, with the threads of a block in the other order.
+  reverse_threads(true);
+  const bool same = on_cuda(name, sizes, precision) == got;
+  reverse_threads(false);
+  INFO(name);
+  CHECK(same);
+}
+
+}  // namespace
+
+#define VJEPA_NEEDS_CUDA() \
+  if (const std::string missing = refusal(0); !missing.empty()) VJEPA_SKIP("no CUDA device: " << missing)
+
+TEST_CASE("every member gives what Cpu<double> gives") {
+  VJEPA_NEEDS_CUDA();
+  for (const char* name :
+       {"memory", "products", "rows", "gather", "patchify", "losses", "deviations", "cross_entropy", "update"}) {
+    for (const bool aligned : {true, false}) {
+      compare(name, {.aligned = aligned}, Precision::float32, float32_tolerance);
+      compare(name, {.aligned = aligned}, Precision::bfloat16, bfloat16_tolerance);
+    }
+  }
+}
+
+TEST_CASE("attention of every head size gives what Cpu<double> gives") {
+  VJEPA_NEEDS_CUDA();
+  // Those of the named models and predictors, the least and the most, and one that is no multiple of 8.
+  for (const Index head_dim : {8, 12, 24, 32, 64, 80, 88, 104, 128}) {
+    compare("attention", {.head_dim = head_dim}, Precision::float32, 4 * float32_tolerance);
+    // The weights are rounded before they meet the values, and the gradients of scores likewise.
+    compare("attention", {.head_dim = head_dim}, Precision::bfloat16, 2 * bfloat16_tolerance);
+  }
+}
+
+TEST_CASE("pretraining follows Cpu<double>") {
+  VJEPA_NEEDS_CUDA();
+  // Errors of one step grow through the next.
+  compare("training", {.steps = 3}, Precision::float32, 1e-4);
+  compare("training", {.steps = 3}, Precision::bfloat16, 2e-2);
+  if (emulated()) return;  // minutes
+  // After 200 steps the norms of the gradients on Cpu<float> are 5e-3 off those on Cpu<double>, on Cpu<bf16> 2e-2.
+  compare("training", {.steps = 200}, Precision::float32, 2e-2);
+  compare("training", {.steps = 200}, Precision::bfloat16, 6e-2);
+}
+
+TEST_CASE("a device that is not there is refused with what to choose") {
+  const std::string message = refusal(4096);
+  INFO(message);
+  CHECK(message.find("cuda:4096: this machine has ") == 0);
+  if (emulated()) CHECK(message == "cuda:4096: this machine has 2 CUDA devices; choose cuda:0 or cuda:1");
+}

@@ -1,0 +1,409 @@
+#pragma once
+
+// <cuda_runtime.h> for a host compiler: runs the kernels of vjepa/cuda on a machine that has neither a GPU nor the CUDA
+// toolkit. Every thread of a block is a fiber; blocks run one after the other. The order of fibers between two barriers
+// can be reversed, memory begins as NaN, and a barrier that not all reach is an error, so that a kernel that leans on
+// luck fails here. What it cannot show: speed, and races between blocks.
+
+#include <setjmp.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#define __host__
+#define __device__
+#define __global__
+#define __shared__
+#define __launch_bounds__(...)
+#define CUDART_VERSION 13000
+
+using std::max;
+using std::min;
+
+struct dim3 {
+  unsigned x = 1;
+  unsigned y = 1;
+  unsigned z = 1;
+
+  dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
+};
+struct [[gnu::may_alias]] alignas(16) uint4 {  // 16 bytes of whatever lies there
+  unsigned x, y, z, w;
+};
+
+// Of the fiber that runs.
+inline dim3 threadIdx, blockIdx, blockDim, gridDim;
+
+namespace vjepa::cuda {
+
+inline constexpr std::size_t most_shared_bytes = 227 * 1024;  // of an H100
+inline uint4 dynamic_shared_memory[most_shared_bytes / sizeof(uint4) + 4];
+
+}  // namespace vjepa::cuda
+
+namespace emulator {
+
+inline constexpr int warp_size = 32;
+inline bool reversed = false;  // the last thread of a block first
+
+struct Barrier {
+  int size = 0;
+  int arrived = 0;
+  int generation = 0;
+};
+
+struct Warp {
+  Barrier barrier;
+  std::uint64_t slots[warp_size][4] = {};  // what each lane shows to the others
+};
+
+/// Runs the threads of one block, each until it waits, in turn until all have ended.
+class Block {
+ public:
+  static Block*& running() {
+    static Block* block = nullptr;
+    return block;
+  }
+
+  template <class Body>
+  void run(int threads, Body&& body) {
+    running() = this;
+    body_ = [](void* b) { (*static_cast<std::remove_reference_t<Body>*>(b))(); };
+    argument_ = &body;
+    barrier_ = {.size = threads};
+    warps_.assign(static_cast<std::size_t>(threads / warp_size), {});
+    for (Warp& warp : warps_) warp.barrier.size = warp_size;
+    if (fibers_.size() < static_cast<std::size_t>(threads)) fibers_.resize(static_cast<std::size_t>(threads));
+    for (int i = 0; i < threads; ++i) fibers_[static_cast<std::size_t>(i)].start();
+    for (int left = threads; left > 0;) {
+      bool moved = false;
+      for (int i = 0; i < threads; ++i) {
+        thread_ = reversed ? threads - 1 - i : i;
+        Fiber& fiber = fibers_[static_cast<std::size_t>(thread_)];
+        if (fiber.done || (fiber.barrier != nullptr && fiber.barrier->generation == fiber.generation)) continue;
+        threadIdx = dim3(static_cast<unsigned>(thread_));
+        moved = true;
+        resume(fiber);
+        if (fiber.done) --left;
+      }
+      if (!moved) throw std::logic_error("emulator: threads wait at a barrier that others of their group do not reach");
+    }
+  }
+
+  void wait(Barrier& barrier) {
+    Fiber& fiber = fibers_[static_cast<std::size_t>(thread_)];
+    if (++barrier.arrived == barrier.size) {
+      barrier.arrived = 0;
+      ++barrier.generation;
+      return;
+    }
+    fiber.barrier = &barrier;
+    fiber.generation = barrier.generation;
+    if (_setjmp(fiber.here) == 0) _longjmp(main_, 1);
+    fiber.barrier = nullptr;
+  }
+  void wait() { wait(barrier_); }
+
+  Warp& warp() { return warps_[static_cast<std::size_t>(thread_ / warp_size)]; }
+  int lane() const { return thread_ % warp_size; }
+
+  /// Shows `mine` to the warp, and calls use(all 32 values) when every lane has shown its own.
+  template <class T, class Use>
+  auto exchange(const T& mine, Use&& use) {
+    static_assert(sizeof(T) <= sizeof(Warp::slots[0]));
+    Warp& group = warp();
+    std::memcpy(group.slots[lane()], &mine, sizeof(T));
+    wait(group.barrier);
+    const auto result = use([&](int l) {
+      T value;
+      std::memcpy(&value, group.slots[l], sizeof(T));
+      return value;
+    });
+    wait(group.barrier);
+    return result;
+  }
+
+ private:
+  struct Fiber {
+    static constexpr std::size_t stack_bytes = 128 * 1024;
+    ucontext_t context;  // where it begins
+    jmp_buf here;        // where it waits
+    std::unique_ptr<char[]> stack;
+    Barrier* barrier = nullptr;
+    int generation = 0;
+    bool begun = false;
+    bool done = false;
+
+    void start() {
+      if (!stack) stack.reset(new char[stack_bytes]);
+      begun = done = false;
+      barrier = nullptr;
+      getcontext(&context);
+      context.uc_stack.ss_sp = stack.get();
+      context.uc_stack.ss_size = stack_bytes;
+      context.uc_link = nullptr;
+      makecontext(
+          &context, [] { running()->enter(); }, 0);
+    }
+  };
+
+  // A switch by setjmp costs no system call, as one by swapcontext does; only a new stack needs the latter's kin.
+  void resume(Fiber& fiber) {
+    if (_setjmp(main_) != 0) return;
+    if (fiber.begun) _longjmp(fiber.here, 1);
+    fiber.begun = true;
+    setcontext(&fiber.context);
+  }
+
+  void enter() {
+    body_(argument_);
+    fibers_[static_cast<std::size_t>(thread_)].done = true;
+    _longjmp(main_, 1);
+  }
+
+  jmp_buf main_;
+  std::vector<Fiber> fibers_;
+  std::vector<Warp> warps_;
+  Barrier barrier_;
+  int thread_ = 0;
+  void (*body_)(void*) = nullptr;
+  void* argument_ = nullptr;
+};
+
+/// Memory of the device: what the host's own code touches of it, or any code beyond its end, is a fault.
+class DeviceMemory {
+ public:
+  static void* allocate(std::size_t bytes) {
+    const std::size_t used = (bytes + 255) / 256 * 256;
+    const std::size_t pages = (used + page - 1) / page * page;
+    void* const begin = mmap(nullptr, pages + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (begin == MAP_FAILED) return nullptr;
+    all()[begin] = pages;
+    void* const data = static_cast<char*>(begin) + (pages - used);  // at the end, where the last page is never open
+    const Access access;
+    std::memset(data, 0xff, used);  // NaN, as float and as bf16
+    return data;
+  }
+  static void free(void* data) {
+    const auto found = std::prev(all().upper_bound(data));
+    munmap(found->first, found->second + page);
+    all().erase(found);
+  }
+
+  /// As long as there is one, memory is open: while a kernel or a copy runs.
+  struct Access {
+    Access() { protect(PROT_READ | PROT_WRITE); }
+    Access(const Access&) = delete;
+    ~Access() { protect(PROT_NONE); }
+  };
+
+ private:
+  static constexpr std::size_t page = 4096;
+
+  static std::map<void*, std::size_t>& all() {
+    static std::map<void*, std::size_t> allocations;
+    return allocations;
+  }
+  static void protect(int how) {
+    for (const auto& [begin, bytes] : all()) mprotect(begin, bytes, how);
+  }
+};
+
+/// The shared memory that cudaFuncSetAttribute allowed each kernel.
+inline std::map<const void*, std::size_t>& allowed_shared() {
+  static std::map<const void*, std::size_t> allowed;
+  return allowed;
+}
+
+}  // namespace emulator
+
+inline void __stwb(uint4* to, uint4 value) {
+  *to = value;
+}
+inline void __syncthreads() {
+  emulator::Block::running()->wait();
+}
+inline void __syncwarp() {
+  emulator::Block::running()->wait(emulator::Block::running()->warp().barrier);
+}
+template <class T>
+T __shfl_xor_sync(unsigned, T value, int mask) {
+  emulator::Block& block = *emulator::Block::running();
+  return block.exchange(value, [&](auto&& of_lane) { return of_lane(block.lane() ^ mask); });
+}
+
+// The runtime, as far as vjepa/cuda calls it. Streams are the order of the host's own calls.
+enum cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorInvalidValue = 1,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorInsufficientDriver = 35,
+  cudaErrorNoDevice = 100
+};
+enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
+enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor };
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
+enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold };
+enum { cudaMemAllocationTypePinned, cudaMemLocationTypeDevice, cudaStreamNonBlocking, cudaEventDisableTiming };
+struct Opaque {};
+using cudaStream_t = Opaque*;
+using cudaEvent_t = Opaque*;
+using cudaMemPool_t = Opaque*;
+struct cudaDeviceProp {
+  char name[256];
+};
+struct cudaMemPoolProps {
+  int allocType;
+  struct {
+    int type;
+    int id;
+  } location;
+};
+struct cudaLaunchConfig_t {
+  dim3 gridDim;
+  dim3 blockDim;
+  std::size_t dynamicSmemBytes;
+  cudaStream_t stream;
+};
+
+inline const char* cudaGetErrorName(cudaError_t) {
+  return "emulated";
+}
+inline const char* cudaGetErrorString(cudaError_t) {
+  return "refused by the emulator";
+}
+inline cudaError_t cudaGetLastError() {
+  return cudaSuccess;
+}
+inline cudaError_t cudaGetDeviceCount(int* count) {
+  *count = 2;
+  return cudaSuccess;
+}
+inline cudaError_t cudaSetDevice(int) {
+  return cudaSuccess;
+}
+inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
+  *value = 9;
+  return cudaSuccess;
+}
+inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
+  std::strcpy(properties->name, "emulator");
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  *free = *total = 0;
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  *stream = new Opaque;
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  delete stream;
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  *event = new Opaque;
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) {
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventSynchronize(cudaEvent_t) {
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps*) {
+  *pool = new Opaque;
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemPoolDestroy(cudaMemPool_t pool) {
+  delete pool;
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) {
+  return cudaSuccess;
+}
+inline cudaError_t cudaMallocFromPoolAsync(void** data, std::size_t bytes, cudaMemPool_t, cudaStream_t) {
+  *data = emulator::DeviceMemory::allocate(bytes);
+  return *data == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
+}
+inline cudaError_t cudaFreeAsync(void* data, cudaStream_t) {
+  emulator::DeviceMemory::free(data);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMallocHost(void** data, std::size_t bytes) {
+  *data = std::malloc(bytes);
+  return cudaSuccess;
+}
+inline cudaError_t cudaFreeHost(void* data) {
+  std::free(data);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind, cudaStream_t) {
+  const emulator::DeviceMemory::Access access;
+  std::memcpy(to, from, bytes);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemsetAsync(void* data, int value, std::size_t bytes, cudaStream_t) {
+  const emulator::DeviceMemory::Access access;
+  std::memset(data, value, bytes);
+  return cudaSuccess;
+}
+
+template <class... Parameters>
+cudaError_t cudaFuncSetAttribute(void (*kernel)(Parameters...), cudaFuncAttribute, int value) {
+  if (static_cast<std::size_t>(value) > vjepa::cuda::most_shared_bytes) return cudaErrorInvalidValue;
+  emulator::allowed_shared()[reinterpret_cast<const void*>(kernel)] = static_cast<std::size_t>(value);
+  return cudaSuccess;
+}
+
+template <class... Parameters, class... Arguments>
+cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
+                               Arguments&&... arguments) {
+  const auto threads = static_cast<int>(config->blockDim.x);
+  const std::size_t shared = config->dynamicSmemBytes;
+  const std::size_t allowed = max(std::size_t{48 * 1024}, emulator::allowed_shared()[reinterpret_cast<void*>(kernel)]);
+  if (threads <= 0 || threads > 1024 || threads % emulator::warp_size != 0 || shared > allowed ||
+      config->gridDim.x == 0 || config->gridDim.y == 0 || config->gridDim.y > 65535) {
+    return cudaErrorInvalidValue;
+  }
+  const emulator::DeviceMemory::Access access;
+  static emulator::Block block;
+  const std::tuple<Parameters...> parameters(std::forward<Arguments>(arguments)...);
+  gridDim = config->gridDim;
+  blockDim = config->blockDim;
+  auto* const memory = reinterpret_cast<unsigned char*>(vjepa::cuda::dynamic_shared_memory);
+  const std::size_t guarded = shared + 64;
+  for (unsigned y = 0; y < gridDim.y; ++y) {
+    for (unsigned x = 0; x < gridDim.x; ++x) {
+      blockIdx = dim3(x, y);
+      std::memset(memory, 0xff, guarded);
+      block.run(threads, [&] { std::apply(kernel, parameters); });
+      if (!std::all_of(memory + shared, memory + guarded, [](unsigned char byte) { return byte == 0xff; })) {
+        throw std::logic_error("emulator: a kernel wrote beyond its shared memory");
+      }
+    }
+  }
+  return cudaSuccess;
+}

@@ -1,0 +1,106 @@
+#pragma once
+
+// vjepa/cuda/tensor_core.cuh for a host compiler: the same functions, after the words of the PTX ISA on where each lane
+// holds what.
+
+#include <cuda_runtime.h>
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <utility>
+#include <vector>
+
+#include "vjepa/core/bf16.hpp"
+
+namespace vjepa::cuda {
+
+inline float half_of(std::uint32_t pair, int which) {
+  return bf16::from_bits(static_cast<std::uint16_t>(pair >> (16 * which)));
+}
+
+inline std::uint32_t pair_of(float first, float second) {
+  return bf16(first).bits | static_cast<std::uint32_t>(bf16(second).bits) << 16;
+}
+
+inline void multiply_add(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
+  emulator::Block& block = *emulator::Block::running();
+  const std::array<std::uint32_t, 6> mine{a[0], a[1], a[2], a[3], b0, b1};
+  const int lane = block.lane();
+  const auto sums = block.exchange(mine, [&](auto&& of_lane) {
+    std::array<float, 4> sum{};
+    for (int e = 0; e < 4; ++e) {
+      const int row = lane / 4 + 8 * (e / 2);
+      const int column = 2 * (lane % 4) + e % 2;
+      for (int k = 0; k < 16; ++k) {
+        const auto holder = of_lane(row % 8 * 4 + k % 8 / 2);
+        const auto other = of_lane(column * 4 + k % 8 / 2);
+        const auto left = holder[static_cast<std::size_t>(row / 8 + 2 * (k / 8))];
+        const auto right = other[static_cast<std::size_t>(4 + k / 8)];
+        sum[static_cast<std::size_t>(e)] += half_of(left, k % 2) * half_of(right, k % 2);
+      }
+    }
+    return sum;
+  });
+  for (int e = 0; e < 4; ++e) d[e] += sums[static_cast<std::size_t>(e)];
+}
+
+inline void load_matrices(std::uint32_t (&m)[4], const bf16* row) {
+  emulator::Block& block = *emulator::Block::running();
+  const int lane = block.lane();
+  const auto loaded = block.exchange(row, [&](auto&& of_lane) {
+    std::array<std::uint32_t, 4> pairs{};
+    for (int i = 0; i < 4; ++i) {
+      std::memcpy(&pairs[static_cast<std::size_t>(i)], of_lane(8 * i + lane / 4) + 2 * (lane % 4), 4);
+    }
+    return pairs;
+  });
+  for (int i = 0; i < 4; ++i) m[i] = loaded[static_cast<std::size_t>(i)];
+}
+
+inline void load_matrices_transposed(std::uint32_t (&m)[4], const bf16* row) {
+  emulator::Block& block = *emulator::Block::running();
+  const int lane = block.lane();
+  const auto loaded = block.exchange(row, [&](auto&& of_lane) {
+    std::array<std::uint32_t, 4> pairs{};
+    for (int i = 0; i < 4; ++i) {
+      const bf16 first = of_lane(8 * i + 2 * (lane % 4))[lane / 4];
+      const bf16 second = of_lane(8 * i + 2 * (lane % 4) + 1)[lane / 4];
+      pairs[static_cast<std::size_t>(i)] = pair_of(first, second);
+    }
+    return pairs;
+  });
+  for (int i = 0; i < 4; ++i) m[i] = loaded[static_cast<std::size_t>(i)];
+}
+
+/// The copies that a thread has begun, by groups; none is done before the thread waits for it.
+struct Copies {
+  struct Copy {
+    bf16* to;
+    const bf16* from;
+  };
+  std::vector<Copy> open;
+  std::deque<std::vector<Copy>> closed;
+
+  static Copies& of_thread() {
+    static std::vector<Copies> of(1024);
+    return of[threadIdx.x];
+  }
+};
+
+inline void copy_async(bf16* shared, const bf16* global) {
+  Copies::of_thread().open.push_back({shared, global});
+}
+inline void commit_copies() {
+  Copies& copies = Copies::of_thread();
+  copies.closed.push_back(std::exchange(copies.open, {}));
+}
+template <int newest>
+void wait_copies() {
+  for (auto& groups = Copies::of_thread().closed; groups.size() > newest; groups.pop_front()) {
+    for (const auto& copy : groups.front()) std::memcpy(copy.to, copy.from, 16);
+  }
+}
+
+}  // namespace vjepa::cuda

@@ -1,0 +1,37 @@
+// The cases on Cuda<S>: by nvcc for a GPU, and by a host compiler for the emulator, which stands before the CUDA
+// headers.
+#include "cases.hpp"
+#include "vjepa/cuda/cuda.cuh"
+
+namespace vjepa::test {
+
+Outcome on_cuda(const std::string& name, const Sizes& sizes, Precision precision) {
+  cuda::Context ctx;
+  return precision == Precision::bfloat16 ? Cases<Cuda<bf16>>(ctx).run(name, sizes)
+                                          : Cases<Cuda<float>>(ctx).run(name, sizes);
+}
+
+std::string refusal(int device) {
+  try {
+    cuda::Context ctx(device);
+    return {};
+  } catch (const Error& e) {
+    return e.what();
+  }
+}
+
+#if defined(__CUDACC__)
+bool emulated() {
+  return false;
+}
+void reverse_threads(bool) {}
+#else
+bool emulated() {
+  return true;
+}
+void reverse_threads(bool reversed) {
+  emulator::reversed = reversed;
+}
+#endif
+
+}  // namespace vjepa::test

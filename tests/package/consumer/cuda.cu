@@ -1,0 +1,22 @@
+// A project of its own that uses the CUDA device. Where there is none, that is said and no failure.
+#include <cstdio>
+#include <vector>
+#include <vjepa/core/arena.hpp>
+#include <vjepa/cuda.cuh>
+
+using namespace vjepa;
+using D = Cuda<float>;
+
+int main() {
+  try {
+    D::Context ctx;
+    const Array<D, float> x(ctx, std::vector<float>{3, 4});
+    const Array<D, float> norm(ctx, 1);
+    D::norm(ctx, x.view(), norm.view());
+    std::printf("%s\n", D::describe(ctx).c_str());
+    return norm.download(ctx)[0] == 5 ? 0 : 1;
+  } catch (const Error& e) {
+    std::printf("%s\n", e.what());
+    return 0;
+  }
+}
