@@ -13,7 +13,7 @@ clips of moving shapes with vjepa-synth.
   examples/experiments/frozen_features.py --out OUT --set shapes=synth,7,480 --seeds 1
 
 Writes OUT/results.md and OUT/results.json. What is done already is not done again, so that a run that was stopped goes
-on, and a set or a seed can be added."""
+on, and a set or a seed can be added; other configurations want another OUT."""
 
 import argparse
 import json
@@ -54,6 +54,13 @@ def quoted(path):
     return "'" + str(path).replace("'", "''") + "'"
 
 
+def write(path, text):
+    """Whole or not at all."""
+    unfinished = path.with_name(path.name + ".tmp")
+    unfinished.write_text(text)
+    unfinished.replace(path)
+
+
 def write_lists(name, source, pattern, out):
     """The two lists of a set and the names of its classes."""
     folder = pathlib.Path(source).resolve()
@@ -70,8 +77,8 @@ def write_lists(name, source, pattern, out):
     for part, lines in lists.items():
         if not lines:
             raise Failure(f"--set {name}: with the pattern {pattern} no video of {source} is in the {part} set")
-        (out / f"{part}.csv").write_text("".join(lines))
-    (out / "labels.txt").write_text("".join(f"{c}\n" for c in classes))
+        write(out / f"{part}.csv", "".join(lines))
+    write(out / "labels.txt", "".join(f"{c}\n" for c in classes))
 
 
 def prepare(name, definition, out, programs):
@@ -148,8 +155,8 @@ def main():
                                 for seed in range(1, args.seeds + 1)]
         results[name] = figures
         report.append(table(name, figures))
-        (args.out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
-        (args.out / "results.md").write_text("\n".join(report))
+        write(args.out / "results.json", json.dumps(results, indent=2) + "\n")
+        write(args.out / "results.md", "\n".join(report))
     print("\n".join(report))
 
 

@@ -6,12 +6,17 @@
 // TRAIN and VAL are CSV lists ("path label" a line); the K nearest vote. Of each video, eight frames spread evenly are
 // compared, grey and 32x24 pixels small, by the cosine of the angle between what is left when the training videos' mean
 // is taken away. Writes one line of JSON: k and the accuracy in percent.
+#include <charconv>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
+#include "vjepa/core/error.hpp"
+#include "vjepa/data/ffmpeg.hpp"
 #include "vjepa/data/resize.hpp"
 #include "vjepa/data/video_list.hpp"
 #include "vjepa/data/video_reader.hpp"
@@ -77,11 +82,20 @@ int run(const std::string& train_list, const std::string& val_list, std::int64_t
   return 0;
 }
 
+Index positive(const char* name, std::string_view value) {
+  Index n = 0;
+  const auto [rest, error] = std::from_chars(value.data(), value.data() + value.size(), n);
+  if (error != std::errc() || rest != value.data() + value.size() || n < 1) {
+    fail(name, " is '", value, "'; it must be a whole number, at least 1");
+  }
+  return n;
+}
+
 int main(int argc, char** argv) {
   silence_ffmpeg();
   try {
     if (argc != 5) fail("usage: pixel_neighbours TRAIN VAL CLASSES K");
-    return run(argv[1], argv[2], std::stoll(argv[3]), std::stoll(argv[4]));
+    return run(argv[1], argv[2], positive("CLASSES", argv[3]), positive("K", argv[4]));
   } catch (const std::exception& e) {
     std::fprintf(stderr, "pixel_neighbours: %s\n", e.what());
     return 1;
