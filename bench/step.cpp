@@ -1,21 +1,35 @@
-// A pretraining step on the CPU, by stage.
-//
-//   bench_step [--model vit_tiny|vit_small|vit_base] [--dtype float32|bfloat16] [--batch N] [--crop N] [--videos LIST]
+// A pretraining step on the CPU by stage, or as a whole with its memory, for comparisons.
 #include "step.hpp"
 
-#include <boost/program_options.hpp>
 #include <iostream>
 #include <string>
 
+#include "common/command_line.hpp"
 #include "program_gemm.hpp"
 #include "vjepa/cpu/cpu.hpp"
 #include "vjepa/data/loader.hpp"
 #include "vjepa/data/video_list.hpp"
+#include "vjepa/io/json.hpp"
 #include "vjepa/model/models.hpp"
+#include "vjepa/version.hpp"
+#include "whole.hpp"
 
 using namespace vjepa;
 
 namespace {
+
+using TrainedModels = ModelList<NamedModel<"vit_tiny", ViTTiny<>>, NamedModel<"vit_small", ViTSmall<>>,
+                                NamedModel<"vit_base", ViTBase<>>>;
+using InferredModels = ModelList<NamedModel<"vit_tiny", ViTTiny<>>, NamedModel<"vit_small", ViTSmall<>>,
+                                 NamedModel<"vit_base", ViTBase<>>, NamedModel<"vit_large", ViTLarge<>>>;
+
+constexpr const char* examples = R"(
+  bench_step --model vit_base --dtype float32
+  bench_step --model vit_large --what forward --steps 10
+  bench_step --model vit_tiny --videos LIST.csv
+
+Threads are as many as OMP_NUM_THREADS says, or every core.
+)";
 
 /// What one thread of the loader needs for a batch of these videos; it works while the step does.
 void measure_data(const std::string& videos, const PretrainConfig& config) {
@@ -33,42 +47,89 @@ void measure_data(const std::string& videos, const PretrainConfig& config) {
   std::printf("| data, one thread | %.1f | %.0f %% | | | |\n", 1e3 * time.median, 100 * time.spread());
 }
 
+int run(int argc, char** argv) {
+  namespace po = program::po;
+  std::string what;
+  std::string model;
+  std::string dtype;
+  std::string videos;
+  bench::Workload workload;
+  int steps = 0;
+  po::options_description options("bench_step");
+  auto add = options.add_options();
+  add("what", po::value(&what)->default_value("stages"),
+      "stages: a table of the step's stages; step: whole steps, or forward: forward passes of the encoder, as one line "
+      "of JSON");
+  add("model", po::value(&model)->default_value("vit_tiny"),
+      "vit_tiny, vit_small or vit_base; vit_large, too, for forward");
+  add("dtype", po::value(&dtype)->default_value("float32"), "float32 or bfloat16");
+  add("batch", po::value(&workload.batch)->default_value(workload.batch), "clips");
+  add("frames", po::value(&workload.frames)->default_value(workload.frames), "of a clip");
+  add("crop", po::value(&workload.crop)->default_value(workload.crop), "pixels");
+  add("steps", po::value(&steps)->default_value(5), "repetitions of step and forward, after one that is not counted");
+  add("videos", po::value(&videos), "CSV list or folder of videos: the stages have reading them, too");
+  if (!program::parse(argc, argv, options, examples)) return 0;
+  if (workload.batch < 1) fail("--batch ", workload.batch, ": choose 1 or more");
+  if (steps < 1) fail("--steps ", steps, ": choose 1 or more");
+
+  /// Calls visit.template operator()<Device, Encoder>() for what --dtype and --model name.
+  const auto with = [&]<class Models>(Models, auto&& visit) {
+    Models::with(model, 16, 2, [&]<class Encoder>() {
+      if (dtype == "float32") {
+        visit.template operator()<Cpu<float, ProgramGemm>, Encoder>();
+      } else if (dtype == "bfloat16") {
+        visit.template operator()<Cpu<bf16, ProgramGemm>, Encoder>();
+      } else {
+        fail("--dtype ", dtype, ": choose float32 or bfloat16");
+      }
+    });
+  };
+  const auto print = [&](int threads, const bench::Whole& whole) {
+    std::cout << Json{{"program",
+                       text("vjepa ", VJEPA_VERSION_MAJOR, ".", VJEPA_VERSION_MINOR, ".", VJEPA_VERSION_PATCH)},
+                      {"what", what},
+                      {"model", model},
+                      {"dtype", dtype},
+                      {"batch", workload.batch},
+                      {"frames", workload.frames},
+                      {"crop", workload.crop},
+                      {"tokens", whole.tokens},
+                      {"kept", whole.kept},
+                      {"hidden", whole.hidden},
+                      {"threads", threads},
+                      {"processor", bench::processor()},
+                      {"products", ProgramGemm::name},
+                      {"compiler", bench::compiler()},
+                      {"flags", VJEPA_BENCH_FLAGS},
+                      {"flops", whole.flops},
+                      {"bytes", whole.bytes},
+                      {"peak_bytes", whole.peak_bytes},
+                      {"seconds", whole.seconds}}
+              << std::endl;
+  };
+
+  if (what == "stages") {
+    with(TrainedModels{}, [&]<class D, class Encoder>() { bench::StepBench<D, Encoder>(workload).run(model); });
+    if (!videos.empty()) measure_data(videos, bench::official(workload));
+  } else if (what == "step") {
+    with(TrainedModels{}, [&]<class D, class Encoder>() {
+      Context<D> ctx;
+      print(ctx.threads(), bench::whole_step<D, Encoder>(ctx, workload, steps));
+    });
+  } else if (what == "forward") {
+    with(InferredModels{}, [&]<class D, class Encoder>() {
+      Context<D> ctx;
+      print(ctx.threads(), bench::whole_forward<D, Encoder>(ctx, workload, steps));
+    });
+  } else {
+    fail("--what ", what, ": choose stages, step or forward");
+  }
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   silence_ffmpeg();
-  namespace po = boost::program_options;
-  std::string model;
-  std::string dtype;
-  std::string videos;
-  Index batch = 0;
-  Index crop = 0;
-  po::options_description description("bench_step");
-  description.add_options()("help", "show this")("model", po::value(&model)->default_value("vit_tiny"),
-                                                 "vit_tiny, vit_small or vit_base")(
-      "dtype", po::value(&dtype)->default_value("float32"), "float32 or bfloat16")(
-      "batch", po::value(&batch)->default_value(1), "clips")("crop", po::value(&crop)->default_value(224), "pixels")(
-      "videos", po::value(&videos), "CSV list or folder of videos: measures reading them, too");
-  po::variables_map values;
-  try {
-    po::store(po::parse_command_line(argc, argv, description), values);
-    po::notify(values);
-    if (values.contains("help")) {
-      std::cout << description;
-      return 0;
-    }
-    using Models = ModelList<NamedModel<"vit_tiny", ViTTiny<>>, NamedModel<"vit_small", ViTSmall<>>,
-                             NamedModel<"vit_base", ViTBase<>>>;
-    Models::with(model, 16, 2, [&]<class Encoder>() {
-      if (dtype == "bfloat16") {
-        bench::StepBench<Cpu<bf16, ProgramGemm>, Encoder>(batch, crop).run(model);
-      } else {
-        bench::StepBench<Cpu<float, ProgramGemm>, Encoder>(batch, crop).run(model);
-      }
-    });
-    if (!videos.empty()) measure_data(videos, bench::official(batch, crop));
-  } catch (const std::exception& e) {
-    std::cerr << "bench_step: " << e.what() << "\n";
-    return 1;
-  }
+  return program::guarded("bench_step", run, argc, argv);
 }

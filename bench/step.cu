@@ -19,16 +19,15 @@ int main(int argc, char** argv) {
   }
   const std::string model = argv[1];
   const std::string dtype = argv[2];
-  const Index batch = std::atoi(argv[3]);
-  const Index crop = argc == 5 ? std::atoi(argv[4]) : 224;
+  const bench::Workload workload{.batch = std::atoi(argv[3]), .crop = argc == 5 ? std::atoi(argv[4]) : 224};
   try {
     using Models = ModelList<NamedModel<"vit_base", ViTBase<>>, NamedModel<"vit_large", ViTLarge<>>,
                              NamedModel<"vit_huge", ViTHuge<>>>;
     Models::with(model, 16, 2, [&]<class Encoder>() {
       if (dtype == "bfloat16") {
-        bench::StepBench<Cuda<bf16>, Encoder>(batch, crop).run(model);
+        bench::StepBench<Cuda<bf16>, Encoder>(workload).run(model);
       } else {
-        bench::StepBench<Cuda<float>, Encoder>(batch, crop).run(model);
+        bench::StepBench<Cuda<float>, Encoder>(workload).run(model);
       }
     });
   } catch (const std::exception& e) {

@@ -20,11 +20,21 @@
 
 namespace vjepa::bench {
 
-/// The official pretraining configuration, at another batch and crop.
-inline PretrainConfig official(Index batch, Index crop) {
+/// A batch of clips.
+struct Workload {
+  Index batch = 1;
+  Index frames = 16;
+  Index crop = 224;  // pixels, square
+
+  ClipSize clip() const { return {.frames = frames, .height = crop, .width = crop}; }
+};
+
+/// The official pretraining configuration, for another batch.
+inline PretrainConfig official(const Workload& w) {
   PretrainConfig config;
-  config.data.batch_size = batch;
-  config.data.crop_size = crop;
+  config.data.batch_size = w.batch;
+  config.data.num_frames = w.frames;
+  config.data.crop_size = w.crop;
   config.mask = {Multiblock3d{.num_blocks = 8, .spatial_scale = {0.15, 0.15}},
                  Multiblock3d{.num_blocks = 2, .spatial_scale = {0.7, 0.7}}};
   config.model.pred_depth = 12;
@@ -33,6 +43,19 @@ inline PretrainConfig official(Index batch, Index crop) {
   config.optimization.lr = 1e-4;
   config.optimization.clip_grad = 10;
   return config;
+}
+
+/// The predictor of the official configuration.
+template <class Encoder>
+using OfficialPredictor =
+    Predictor<PredictorDims{.encoder_dim = Encoder::dim, .dim = 384, .heads = Encoder::dims.heads}>;
+
+/// Pixels as they come from the loader, [batch, 3, frames, crop, crop].
+inline std::vector<float> random_clips(const Workload& w) {
+  Random random({.seed = 2});
+  std::vector<float> pixels(static_cast<std::size_t>(w.batch * 3 * w.frames * w.crop * w.crop));
+  for (float& pixel : pixels) pixel = static_cast<float>(random.uniform(-2, 2));
+  return pixels;
 }
 
 struct Cost {
@@ -84,16 +107,16 @@ class StepBench {
  public:
   using S = Scalar<D>;
   using T = Grad<D>;
-  using Guess = Predictor<PredictorDims{.encoder_dim = Encoder::dim, .dim = 384, .heads = Encoder::dims.heads}>;
+  using Guess = OfficialPredictor<Encoder>;
   static constexpr Index dim = Encoder::dim;
 
-  StepBench(Index batch, Index crop)
-      : batch_(batch),
-        config_(official(batch, crop)),
+  explicit StepBench(const Workload& workload)
+      : batch_(workload.batch),
+        config_(official(workload)),
         trainer_(ctx_, config_, 300),
-        size_{.frames = config_.data.num_frames, .height = crop, .width = crop},
+        size_(workload.clip()),
         tokens_(Encoder::grid(size_).size()),
-        host_clips_(random_clips()),
+        host_clips_(random_clips(workload)),
         clips_(ctx_, host_clips_) {}
 
   void run(const std::string& name) {
@@ -161,13 +184,6 @@ class StepBench {
   }
 
   Array<D, std::int32_t> indices(Index count) { return Array<D, std::int32_t>(ctx_, every_token(batch_, count)); }
-
-  std::vector<float> random_clips() {
-    Random random({.seed = 2});
-    std::vector<float> pixels(static_cast<std::size_t>(batch_ * 3 * size_.frames * size_.height * size_.width));
-    for (float& pixel : pixels) pixel = static_cast<float>(random.uniform(-2, 2));
-    return pixels;
-  }
 
   auto encoder_params() { return trainer_.encoder().params(); }
   auto encoder_gradients() { return trainer_.encoder().bind(gradients_); }
