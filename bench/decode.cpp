@@ -1,0 +1,83 @@
+// Clips for training from videos, by one thread: from the file to cropped and normalised pixels. Prints a line of JSON.
+#include <cstdint>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "common/command_line.hpp"
+#include "measure.hpp"
+#include "vjepa/core/random.hpp"
+#include "vjepa/data/clip_sampler.hpp"
+#include "vjepa/data/clip_transform.hpp"
+#include "vjepa/data/ffmpeg.hpp"
+#include "vjepa/data/sampled_clips.hpp"
+#include "vjepa/data/video_list.hpp"
+#include "vjepa/data/video_reader.hpp"
+#include "vjepa/io/json.hpp"
+#include "vjepa/version.hpp"
+
+using namespace vjepa;
+
+namespace {
+
+constexpr const char* examples = R"(
+  bench_decode --videos LIST.csv --clips 200
+  bench_decode --videos FOLDER
+)";
+
+int run(int argc, char** argv) {
+  namespace po = program::po;
+  Index clips = 0;
+  std::uint64_t seed = 0;
+  ClipSampler sampler;
+  ClipTransform transform;
+  po::options_description options("bench_decode");
+  auto add = options.add_options();
+  add("videos", po::value<std::string>(),
+      "CSV list or folder of videos; clips are taken of videos spread evenly over it");
+  add("clips", po::value(&clips)->default_value(100), "to read");
+  add("frames", po::value(&sampler.frames_per_clip)->default_value(sampler.frames_per_clip), "of a clip");
+  add("step", po::value(&sampler.frame_step)->default_value(sampler.frame_step), "frames from one to the next");
+  add("crop", po::value(&transform.size)->default_value(transform.size), "pixels");
+  add("seed", po::value(&seed)->default_value(0), "of the places of clips and crops");
+  const auto given = program::parse(argc, argv, options, examples);
+  if (!given) return 0;
+  if (clips < 1) fail("--clips ", clips, ": choose 1 or more");
+  if (sampler.frames_per_clip < 1) fail("--frames ", sampler.frames_per_clip, ": choose 1 or more");
+  if (sampler.frame_step < 1) fail("--step ", sampler.frame_step, ": choose 1 or more");
+  if (transform.size < 1) fail("--crop ", transform.size, ": choose 1 or more");
+
+  VideoList list;
+  list.add(program::required(*given, "videos", "LIST"));
+  std::vector<float> pixels(static_cast<std::size_t>(3 * sampler.frames_per_clip * transform.size * transform.size));
+  const auto read = [&](Index clip) {
+    const auto key = static_cast<std::uint64_t>(clip);
+    VideoReader reader(list.path(clip * list.size() / clips));
+    Random when({.seed = seed, .purpose = Purpose::clip, .sample = key});
+    Random augment({.seed = seed, .purpose = Purpose::augment, .sample = key});
+    transform(sample_clips(reader, sampler, when).clips.front(), augment, pixels.data());
+  };
+  read(0);  // not counted
+  Index next = 0;
+  const std::vector<double> seconds = bench::repeat(static_cast<int>(clips), [&] { read(next++); });
+  std::cout << Json{{"program",
+                     text("vjepa ", VJEPA_VERSION_MAJOR, ".", VJEPA_VERSION_MINOR, ".", VJEPA_VERSION_PATCH)},
+                    {"reader", text("FFmpeg ", av_version_info())},
+                    {"videos", list.size()},
+                    {"frames", sampler.frames_per_clip},
+                    {"step", sampler.frame_step},
+                    {"crop", transform.size},
+                    {"processor", bench::processor()},
+                    {"compiler", bench::compiler()},
+                    {"flags", VJEPA_BENCH_FLAGS},
+                    {"seconds", seconds}}
+            << std::endl;
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  silence_ffmpeg();
+  return program::guarded("bench_decode", run, argc, argv);
+}
