@@ -1,16 +1,16 @@
-"""A V-JEPA pretraining step in PyTorch, written for comparison with bench_step: plain torch.nn modules, scaled dot-product
-attention, fused AdamW, foreach EMA. The batch, the models and the number of tokens each mask keeps are arguments, so that
-both programs do the same work.
+"""A V-JEPA pretraining step or encoder forward pass in PyTorch, written for comparison with bench_step: plain torch.nn
+modules, scaled dot-product attention, fused AdamW, foreach EMA. The batch, the models and the number of tokens each
+mask keeps are arguments, so that both programs do the same work.
 
   python pretrain_step.py --model vit_tiny --batch 1 --kept 544,112 --hidden 880,1328 [--dtype bfloat16] [--compile]
 
-Prints one line of JSON: seconds a step (median, quartiles), seconds an encoder forward, peak memory in bytes, versions.
+Prints one line of JSON: the seconds of each repetition, the peak memory while they ran in bytes, versions.
 """
 
 import argparse
 import json
 import math
-import resource
+import re
 import time
 
 import torch
@@ -89,30 +89,34 @@ class Predictor(nn.Module):
         return self.proj(self.norm(x[:, context_idx.size(1):]))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="vit_tiny", choices=SIZES)
-    parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--crop", type=int, default=224)
-    parser.add_argument("--frames", type=int, default=16)
-    parser.add_argument("--kept", default="544,112", help="tokens of context, one number a mask group")
-    parser.add_argument("--hidden", default="880,1328", help="tokens to predict, one number a mask group")
-    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--forward-only", action="store_true", help="time only the encoder's forward pass")
-    parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=5)
-    args = parser.parse_args()
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    torch.manual_seed(0)
-    device = torch.device(args.device)
+def reset_peak_memory(device):
+    """Forgets the peak so far (on Linux: proc(5), clear_refs)."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        return
+    try:
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")
+    except OSError:
+        pass
+
+
+def peak_memory(device):
+    """The most bytes since the last reset: allocated on the GPU, or resident in this process; 0 where nobody tells."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated()
+    try:
+        with open("/proc/self/status") as file:
+            return 1024 * int(re.search(r"VmHWM:\s*(\d+)", file.read())[1])
+    except OSError:
+        return 0
+
+
+def training_step(args, tokens, device):
+    """A function that does one step."""
     dim, depth, heads = SIZES[args.model]
-    tokens = args.frames // 2 * (args.crop // 16) ** 2
     kept = [int(k) for k in args.kept.split(",")]
     hidden = [int(k) for k in args.hidden.split(",")]
-
     encoder = Encoder(dim, depth, heads, tokens).to(device)
     target = Encoder(dim, depth, heads, tokens).to(device).requires_grad_(False)
     target.load_state_dict(encoder.state_dict())
@@ -123,7 +127,6 @@ def main():
     targets = [o[:, k:k + h].sort(dim=1).values for o, k, h in zip(order, kept, hidden)]
     parameters = list(encoder.parameters()) + list(predictor.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=1e-4, weight_decay=0.04, fused=True)
-    mixed = torch.autocast(device.type, dtype=torch.bfloat16, enabled=args.dtype == "bfloat16")
 
     def loss_of():
         with torch.no_grad():
@@ -135,11 +138,10 @@ def main():
             loss = loss + (z - gather(h, hide)).abs().mean() / len(contexts)
         return loss
 
-    forward = torch.compile(encoder) if args.compile else encoder
     loss_fn = torch.compile(loss_of) if args.compile else loss_of
 
     def step():
-        with mixed:
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=args.dtype == "bfloat16"):
             loss = loss_fn()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), 10.0)
@@ -148,38 +150,71 @@ def main():
         optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
             torch._foreach_lerp_(list(target.parameters()), list(encoder.parameters()), 0.002)
-        return float(loss.detach())
+        assert math.isfinite(float(loss.detach()))
+
+    return step
+
+
+def forward_pass(args, tokens, device):
+    """A function that runs the encoder on all tokens. Nothing is trained, so that weights are in bfloat16 where that is
+    asked for, as those of bench_step are: faster than to convert them in every pass."""
+    dtype = getattr(torch, args.dtype)
+    encoder = Encoder(*SIZES[args.model], tokens).to(device, dtype).requires_grad_(False).eval()
+    clips = torch.randn(args.batch, 3, args.frames, args.crop, args.crop, device=device)
+    forward = torch.compile(encoder) if args.compile else encoder
 
     def infer():
-        with torch.no_grad(), mixed:
-            return forward(clips)
+        with torch.inference_mode():
+            return forward(clips.to(dtype))
 
-    def seconds(work):
-        for _ in range(2):
-            work()
-        times = []
-        for _ in range(args.steps):
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            start = time.perf_counter()
-            work()
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            times.append(time.perf_counter() - start)
-        times.sort()
-        return [times[len(times) // 2], times[len(times) // 4], times[3 * len(times) // 4]]
+    assert bool(torch.isfinite(infer()).all())
+    return infer
 
-    result = {"framework": "pytorch " + torch.__version__, "model": args.model, "dtype": args.dtype, "batch": args.batch,
-              "compile": args.compile, "threads": torch.get_num_threads(), "forward_s": seconds(infer)}
-    if not args.forward_only:
-        result["step_s"] = seconds(step)
+
+def timed(work, device):
+    start = time.perf_counter()
+    work()
     if device.type == "cuda":
-        result["peak_bytes"] = torch.cuda.max_memory_allocated()
-        result["device"] = torch.cuda.get_device_name()
-    else:
-        result["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    assert math.isfinite(result["forward_s"][0])
-    print(json.dumps(result))
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def libraries():
+    """The libraries that multiply matrices on the CPU, as this PyTorch names them."""
+    said = re.findall(r"(oneAPI Math Kernel Library Version [\d.]+|Intel\(R\) MKL-DNN v[\d.]+|OpenBLAS [\d.]+)",
+                      torch.__config__.show())
+    return ", ".join(said) or "unknown libraries"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--what", default="step", choices=["step", "forward"],
+                        help="a whole training step, or the encoder's forward pass")
+    parser.add_argument("--model", default="vit_tiny", choices=SIZES)
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--crop", type=int, default=224)
+    parser.add_argument("--frames", type=int, default=16)
+    parser.add_argument("--kept", default="544,112", help="tokens of context, one number a mask group")
+    parser.add_argument("--hidden", default="880,1328", help="tokens to predict, one number a mask group")
+    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--steps", type=int, default=5, help="repetitions, after two that are not counted")
+    args = parser.parse_args()
+    torch.manual_seed(0)
+    device = torch.device(args.device)
+    tokens = args.frames // 2 * (args.crop // 16) ** 2
+    work = (training_step if args.what == "step" else forward_pass)(args, tokens, device)
+    for _ in range(2):
+        timed(work, device)
+    reset_peak_memory(device)
+    seconds = [timed(work, device) for _ in range(args.steps)]
+    print(json.dumps({
+        "program": "PyTorch " + torch.__version__, "what": args.what, "model": args.model, "dtype": args.dtype,
+        "batch": args.batch, "compile": args.compile, "threads": torch.get_num_threads(), "products": libraries(),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        "peak_bytes": peak_memory(device), "seconds": seconds}))
 
 
 if __name__ == "__main__":
