@@ -1,5 +1,6 @@
 #include "vjepa/data/clip_sampler.hpp"
 
+#include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -52,4 +53,31 @@ TEST_CASE("a random clip begins anywhere in its part and stays in it") {
 TEST_CASE("a duration too short for the frame rate is an error") {
   const ClipSampler sampler{.frames_per_clip = 16, .duration = 0.1};
   CHECK_THROWS_WITH(sampler.span(25), Contains("0.1 seconds"));
+}
+
+TEST_CASE("a clip that spans a part of the video lies evenly over it, anywhere") {
+  ClipSampler sampler{.frames_per_clip = 8, .part = std::array{0.5, 0.75}, .num_clips = 2};
+  Random random({.seed = 1});
+  std::set<Index> begins;
+  for (int i = 0; i < 300; ++i) {
+    for (const auto& clip : sampler(101, 30, random)) {
+      REQUIRE(clip.size() == 8);
+      CHECK(clip.front() >= 0);
+      CHECK(clip.back() <= 100);
+      CHECK(clip.back() - clip.front() >= 49);
+      CHECK(clip.back() - clip.front() <= 76);
+      for (std::size_t k = 1; k < 8; ++k) {
+        CHECK(static_cast<double>(clip[k] - clip[k - 1]) ==
+              Approx(static_cast<double>(clip.back() - clip.front()) / 7).margin(1));
+      }
+      begins.insert(clip.front());
+    }
+  }
+  CHECK(*begins.begin() == 0);
+  CHECK(*begins.rbegin() > 40);
+
+  sampler.part = {1, 1};
+  CHECK(sampler(15, 30, random)[0] == std::vector<Index>{0, 2, 4, 6, 8, 10, 12, 14});
+  CHECK(sampler(1, 30, random)[0] == std::vector<Index>(8, 0));
+  CHECK(sampler.span(30) == 8);
 }

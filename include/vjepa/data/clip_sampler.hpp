@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <optional>
@@ -18,7 +19,9 @@ namespace vjepa {
 struct ClipSampler {
   Index frames_per_clip = 16;
   Index frame_step = 4;
-  std::optional<double> duration;  // seconds a clip spans; replaces frame_step
+  std::optional<double> duration = {};  // seconds a clip spans; replaces frame_step
+  /// Least and most of the video that a clip spans, as parts of 1; replaces both, and the cutting into parts.
+  std::optional<std::array<double, 2>> part = {};
   Index num_clips = 1;
   bool random_clip = true;  // a clip begins anywhere in its part, else at its beginning
   bool allow_overlap = false;
@@ -34,22 +37,23 @@ struct ClipSampler {
     return steps;
   }
 
-  /// Frames that a clip spans.
-  Index span(double fps) const { return frames_per_clip * step(fps); }
+  /// Frames that a video needs for a clip.
+  Index span(double fps) const { return part ? frames_per_clip : frames_per_clip * step(fps); }
 
   /// The numbers of the frames, one list of `frames_per_clip` a clip, of a video of `frames` frames. Throws Error when
   /// the video is too short for that many clips, where the official code fails.
   std::vector<std::vector<Index>> operator()(Index frames, double fps, Random& random) const {
+    if (part) return spanning(frames, random);
     const Index step_size = step(fps);
     const Index clip = frames_per_clip * step_size;
-    const Index part = frames / num_clips;
+    const Index share = frames / num_clips;
     std::vector<std::vector<Index>> clips;
     for (Index i = 0; i < num_clips; ++i) {
-      if (part > clip) {
-        const Index end = random_clip ? clip + random.below(part - clip) : clip;
-        clips.push_back(spread(end - clip, end, frames_per_clip, end - 1, i * part));
+      if (share > clip) {
+        const Index end = random_clip ? clip + random.below(share - clip) : clip;
+        clips.push_back(spread(end - clip, end, frames_per_clip, end - 1, i * share));
       } else if (!allow_overlap) {
-        clips.push_back(padded(part, part, step_size, i * part));
+        clips.push_back(padded(share, share, step_size, i * share));
       } else {
         const Index reach = std::min(clip, frames) - 1;
         const Index stride = frames > clip && num_clips > 1 ? (frames - clip) / (num_clips - 1) : 0;
@@ -60,6 +64,22 @@ struct ClipSampler {
   }
 
  private:
+  /// Clips of a random length that lie anywhere in the video, their frames evenly over them.
+  std::vector<std::vector<Index>> spanning(Index frames, Random& random) const {
+    if (frames < 1) fail("the video has no frames");
+    const auto last = static_cast<double>(frames - 1);
+    std::vector<std::vector<Index>> clips(static_cast<std::size_t>(num_clips));
+    for (auto& clip : clips) {
+      const double length = last * random.uniform((*part)[0], (*part)[1]);
+      const double first = random_clip ? random.uniform(0, last - length) : 0;
+      for (Index i = 0; i < frames_per_clip; ++i) {
+        const double at = frames_per_clip > 1 ? static_cast<double>(i) / static_cast<double>(frames_per_clip - 1) : 0.5;
+        clip.push_back(std::clamp<Index>(std::lround(first + length * at), 0, frames - 1));
+      }
+    }
+    return clips;
+  }
+
   /// `count` numbers evenly from `first` to `last` (included), cut to whole ones no larger than `most`, plus `offset`.
   static std::vector<Index> spread(Index first, Index last, Index count, Index most, Index offset) {
     std::vector<Index> numbers;

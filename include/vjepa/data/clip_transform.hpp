@@ -13,6 +13,7 @@
 #include "vjepa/data/frames.hpp"
 #include "vjepa/data/random_augment.hpp"
 #include "vjepa/data/random_erasing.hpp"
+#include "vjepa/data/static_camera.hpp"
 
 namespace vjepa {
 
@@ -24,11 +25,13 @@ struct ClipTransform {
   std::array<double, 2> aspect_ratio = {3.0 / 4.0, 4.0 / 3.0};
   bool flip = true;
   bool motion_shift = false;  // the box wanders evenly from one random place to another
+  bool static_camera = false;  // first cut out what moves; last take away what stands still
   std::variant<std::monostate, RandomAugment, AutoAugment> augment;
   std::optional<RandomErasing> erasing;
 
   /// Writes normalised pixels, [3, frames.count, size, size], to `out`. Augmentation overwrites `frames`.
   void operator()(Frames& frames, Random& random, float* out) const {
+    if (static_camera) frames = cut_out(frames, moving_box(frames));
     if (const auto* policy = std::get_if<RandomAugment>(&augment)) (*policy)(frames, random);
     if (const auto* policy = std::get_if<AutoAugment>(&augment)) (*policy)(frames, random);
     const Box first = random_box(frames.height, frames.width, scale, aspect_ratio, random);
@@ -39,6 +42,7 @@ struct ClipTransform {
       crop_resized(frames.frame(t), frames.width, box, size, mirrored, out + t * size * size,
                    frames.count * size * size);
     }
+    if (static_camera) remove_background(out, frames.count, size * size);
     if (erasing) (*erasing)(out, frames.count, size, size, random);
   }
 

@@ -8,6 +8,7 @@
 #include "vjepa/data/crop.hpp"
 #include "vjepa/data/frames.hpp"
 #include "vjepa/data/resize.hpp"
+#include "vjepa/data/static_camera.hpp"
 
 namespace vjepa {
 
@@ -17,10 +18,20 @@ namespace vjepa {
 struct EvalTransform {
   Index size = 224;
   Index views = 1;
+  bool static_camera = false;  // first cut out what moves; last take away what stands still
 
   /// Writes normalised pixels, `views` times [3, frames.count, size, size], to `out`.
   void operator()(const Frames& frames, float* out) const {
     if (views < 1) fail("EvalTransform: views is ", views, "; it must be at least 1");
+    if (!static_camera) return crop_views(frames, out);
+    crop_views(cut_out(frames, moving_box(frames)), out);
+    for (Index view = 0; view < views; ++view) {
+      remove_background(out + view * 3 * frames.count * size * size, frames.count, size * size);
+    }
+  }
+
+ private:
+  void crop_views(const Frames& frames, float* out) const {
     const Index short_side = views == 1 ? size * 256 / 224 : size;
     const bool tall = frames.height > frames.width;
     const Index long_side = short_side * std::max(frames.height, frames.width) / std::min(frames.height, frames.width);
@@ -34,7 +45,6 @@ struct EvalTransform {
     }
   }
 
- private:
   Box middle(const Frames& frames) const {
     const auto half = [](Index rest) { return static_cast<Index>(std::lrint(static_cast<double>(rest) / 2)); };
     return {half(frames.height - size), half(frames.width - size), size, size};

@@ -67,7 +67,15 @@ class PictureConverter {
   }
 
   std::vector<std::uint8_t> oriented(int rows, int columns, int row_bytes) const {
-    std::vector<std::uint8_t> out(static_cast<std::size_t>(height_ * width_ * 3));
+    std::vector<std::uint8_t> out;
+    out.reserve(static_cast<std::size_t>(height_ * width_ * 3));
+    if (!transposed_ && !mirrored_x_ && !mirrored_y_) {
+      for (Index y = 0; y < height_; ++y) {
+        const std::uint8_t* from = scaled_.data() + y * row_bytes;
+        out.insert(out.end(), from, from + width_ * 3);
+      }
+      return out;
+    }
     for (Index y = 0; y < height_; ++y) {
       for (Index x = 0; x < width_; ++x) {
         const Index shown_x = mirrored_x_ ? width_ - 1 - x : x;
@@ -76,7 +84,7 @@ class PictureConverter {
         const Index from_y = transposed_ ? shown_x : shown_y;
         const std::uint8_t* from =
             scaled_.data() + std::min<Index>(from_y, rows - 1) * row_bytes + std::min<Index>(from_x, columns - 1) * 3;
-        std::copy(from, from + 3, out.data() + (y * width_ + x) * 3);
+        out.insert(out.end(), from, from + 3);
       }
     }
     return out;

@@ -34,6 +34,9 @@ struct ViewReader {
   Index size() const {
     return std::visit([](const auto& t) { return t.size; }, transform);
   }
+  bool static_camera() const {
+    return std::visit([](const auto& t) { return t.static_camera; }, transform);
+  }
   Index views() const {
     const auto* eval = std::get_if<EvalTransform>(&transform);
     return eval != nullptr ? eval->views : 1;

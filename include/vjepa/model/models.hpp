@@ -23,6 +23,10 @@ struct FixedString {
   constexpr std::string_view view() const { return {characters.data(), N - 1}; }
 };
 
+/// For experiments on small videos that a CPU trains on for minutes; not an official size.
+template <Index Patch = 8, Index Frames = 2>
+using ViTNano = ViT<VitDims{.dim = 128, .depth = 4, .heads = 4, .patch = Patch, .tubelet = Frames}>;
+
 // The official sizes, for any patch and tubelet.
 template <Index Patch = 16, Index Frames = 2>
 using ViTTiny = ViT<VitDims{.dim = 192, .depth = 12, .heads = 3, .patch = Patch, .tubelet = Frames}>;
@@ -88,7 +92,8 @@ struct ModelList {
 };
 
 /// What the programs know by name. A line adds a model.
-using NamedModels = ModelList<NamedModel<"vit_tiny", ViTTiny<>>,          //
+using NamedModels = ModelList<NamedModel<"vit_nano", ViTNano<>>,          //
+                              NamedModel<"vit_tiny", ViTTiny<>>,          //
                               NamedModel<"vit_small", ViTSmall<>>,        //
                               NamedModel<"vit_base", ViTBase<>>,          //
                               NamedModel<"vit_large", ViTLarge<>>,        //

@@ -13,14 +13,15 @@
 
 namespace vjepa {
 
-/// The initial values of a module's arena, gaps zero. `stream` keeps two modules of one run apart.
+/// The initial values of a module's arena, gaps zero. `stream` keeps two modules of one run apart; weights are `spread`
+/// times as large as the official ones.
 template <class T>
-std::vector<T> initial_values(const ParamLayout& layout, std::uint64_t seed, std::uint64_t stream) {
+std::vector<T> initial_values(const ParamLayout& layout, std::uint64_t seed, std::uint64_t stream, double spread = 1) {
   std::vector<T> values(static_cast<std::size_t>(layout.size()), T(0));
   std::uint64_t index = 0;
   for (const ParamInfo& p : layout.params()) {
     Random random({.seed = seed, .purpose = Purpose::init, .epoch = stream, .sample = index++});
-    const double std = std::sqrt(p.init.variance);
+    const double std = spread * std::sqrt(p.init.variance);
     for (Index i = 0; i < p.size; ++i) {
       double value = p.init.kind == Init::Kind::ones ? 1 : 0;
       if (p.init.kind == Init::Kind::normal) {
@@ -69,8 +70,8 @@ class Weights {
     return layout_.template bind<Master>(module_, array.data());
   }
 
-  void init(Context<D>& ctx, std::uint64_t seed, std::uint64_t stream) {
-    upload(ctx, initial_values<Master>(layout_, seed, stream));
+  void init(Context<D>& ctx, std::uint64_t seed, std::uint64_t stream, double spread = 1) {
+    upload(ctx, initial_values<Master>(layout_, seed, stream, spread));
   }
 
   /// All values in the order of the layout, gaps included.

@@ -99,9 +99,11 @@ class FixedViews {
  private:
   static std::string describe(const ViewReader& reader) {
     const ClipSampler& s = reader.sampler;
-    return text(s.num_clips, " clips of ", s.frames_per_clip, " frames, ",
-                s.duration ? text(*s.duration, " seconds") : text("every ", s.frame_step), "; ", reader.views(),
-                " views of ", reader.size());
+    const std::string span = s.part       ? text((*s.part)[0], " to ", (*s.part)[1], " of the video")
+                             : s.duration ? text(*s.duration, " seconds")
+                                          : text("every ", s.frame_step);
+    return text(s.num_clips, " clips of ", s.frames_per_clip, " frames, ", span, "; ", reader.views(), " views of ",
+                reader.size(), reader.static_camera() ? ", static camera" : "");
   }
 
   std::filesystem::path place(const Sample& sample) const {

@@ -28,6 +28,8 @@ struct PretrainConfig {
     Index tubelet_size = 2;
     Index sampling_rate = 4;
     std::optional<double> clip_duration;  // seconds; replaces sampling_rate
+    std::optional<std::array<double, 2>> clip_part;  // of the video, from least to most; replaces both. Our own key
+    bool static_camera = false;  // see only what moves; our own key
     Index crop_size = 224;
     Index patch_size = 16;
     int num_workers = 1;
@@ -73,6 +75,7 @@ struct PretrainConfig {
     Index pred_embed_dim = 384;
     bool uniform_power = true;
     bool zero_init_mask_tokens = true;
+    double init_std = 0.02;  // of weight matrices; our own key
   };
 
   struct Optimization {

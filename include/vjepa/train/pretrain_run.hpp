@@ -157,12 +157,14 @@ class PretrainRun {
     o.sampler = {.frames_per_clip = data.num_frames,
                  .frame_step = data.sampling_rate,
                  .duration = data.clip_duration,
+                 .part = data.clip_part,
                  .num_clips = data.num_clips};
     o.transform = {.size = data.crop_size,
                    .scale = aug.random_resize_scale,
                    .aspect_ratio = aug.random_resize_aspect_ratio,
                    .flip = aug.random_horizontal_flip,
                    .motion_shift = aug.motion_shift,
+                   .static_camera = data.static_camera,
                    .augment = {},
                    .erasing = {}};
     if (aug.auto_augment) o.transform.augment = RandomAugment{};

@@ -66,9 +66,10 @@ class Pretrainer {
         predictor_positions_(ctx,
                              widened(PredictorModel::positions(grid_, Encoder::is_video, config.model.uniform_power))),
         scalars_(ctx, 4) {
-    encoder_.init(ctx, config.meta.seed, 0);
+    const double spread = config.model.init_std / std::sqrt(weight_variance);
+    encoder_.init(ctx, config.meta.seed, 0, spread);
     target_.upload(ctx, encoder_.download(ctx));
-    predictor_.init(ctx, config.meta.seed, 1);
+    predictor_.init(ctx, config.meta.seed, 1, spread);
     const auto total_steps = static_cast<double>(ipe_ * config_.optimization.epochs) * config_.optimization.ipe_scale;
     const auto& o = config_.optimization;
     lr_ = {.start = o.start_lr,

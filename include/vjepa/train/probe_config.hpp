@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -27,6 +28,8 @@ struct ProbeConfig {
     Index num_views_per_segment = 1;
     Index frame_step = 4;
     std::optional<double> clip_duration;  // seconds; replaces frame_step
+    std::optional<std::array<double, 2>> clip_part;  // of the video, from least to most; replaces both. Our own key
+    bool static_camera = false;                      // see only what moves; our own key
     Index resolution = 224;
     int num_workers = 1;
     std::string class_names;  // a file of a name a line; else the names of class folders, or numbers

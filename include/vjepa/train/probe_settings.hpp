@@ -2,7 +2,6 @@
 
 #include <optional>
 #include <string>
-#include <type_traits>
 
 #include "vjepa/core/error.hpp"
 #include "vjepa/io/json.hpp"
@@ -11,6 +10,11 @@
 namespace vjepa {
 
 namespace detail {
+
+template <class T>
+constexpr bool is_optional = false;
+template <class T>
+constexpr bool is_optional<std::optional<T>> = true;
 
 /// Calls field(key, value) for every setting, under the key of the YAML file.
 template <class Config, class Field>
@@ -26,6 +30,8 @@ void each_setting(Config& c, Field&& field) {
   field("data.num_views_per_segment", c.data.num_views_per_segment);
   field("data.frame_step", c.data.frame_step);
   field("data.clip_duration", c.data.clip_duration);
+  field("data.clip_part", c.data.clip_part);
+  field("data.static_camera", c.data.static_camera);
   field("data.resolution", c.data.resolution);
   field("data_aug.auto_augment", c.data_aug.auto_augment);
   field("data_aug.motion_shift", c.data_aug.motion_shift);
@@ -70,7 +76,7 @@ inline Json probe_settings(const ProbeConfig& config) {
   json["eval_name"] = eval_name(config.kind);
   json["optimization.use_bfloat16"] = config.optimization.dtype == Precision::bfloat16;
   detail::each_setting(config, [&]<class T>(const char* key, const T& value) {
-    if constexpr (std::is_same_v<T, std::optional<double>>) {
+    if constexpr (detail::is_optional<T>) {
       json[key] = value ? Json(*value) : Json(nullptr);
     } else {
       json[key] = value;
@@ -90,8 +96,8 @@ inline ProbeConfig read_probe_settings(const std::string& settings, const std::s
         json.at("optimization.use_bfloat16").get<bool>() ? Precision::bfloat16 : Precision::float32;
     detail::each_setting(config, [&]<class T>(const char* key, T& value) {
       const Json& stored = json.at(key);
-      if constexpr (std::is_same_v<T, std::optional<double>>) {
-        if (!stored.is_null()) value = stored.get<double>();
+      if constexpr (detail::is_optional<T>) {
+        if (!stored.is_null()) value = stored.get<typename T::value_type>();
       } else {
         value = stored.get<T>();
       }

@@ -35,6 +35,7 @@ inline ClipSampler clip_sampler(const ProbeConfig& config, Index segments) {
   return {.frames_per_clip = config.data.frames_per_clip,
           .frame_step = config.data.frame_step,
           .duration = config.data.clip_duration,
+          .part = config.data.clip_part,
           .num_clips = segments,
           .random_clip = true,
           .allow_overlap = true};
@@ -42,7 +43,8 @@ inline ClipSampler clip_sampler(const ProbeConfig& config, Index segments) {
 
 inline ViewReader fixed_view_reader(const ProbeConfig& config, const ViewShape& shape) {
   return {.sampler = clip_sampler(config, shape.segments),
-          .transform = EvalTransform{.size = config.data.resolution, .views = shape.views}};
+          .transform = EvalTransform{.size = config.data.resolution, .views = shape.views,
+                                     .static_camera = config.data.static_camera}};
 }
 
 inline ViewReader training_view_reader(const ProbeConfig& config) {
@@ -52,6 +54,7 @@ inline ViewReader training_view_reader(const ProbeConfig& config) {
                           .aspect_ratio = aug.random_resize_aspect_ratio,
                           .flip = aug.random_horizontal_flip,
                           .motion_shift = aug.motion_shift,
+                          .static_camera = config.data.static_camera,
                           .augment = {},
                           .erasing = {}};
   // The official evaluation of images augments by another policy than that of videos.

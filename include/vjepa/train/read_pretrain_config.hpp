@@ -20,6 +20,13 @@ inline void check_range(const YamlSection& s, const char* key, const std::array<
   s.reject(key, "is [", range[0], ", ", range[1], "]; it must rise, above 0 and up to ", most);
 }
 
+/// Null, a number or a pair: how much of a video a clip spans.
+inline std::optional<std::array<double, 2>> read_clip_part(YamlSection& s) {
+  const auto part = s.find<std::array<double, 2>>("clip_part");
+  if (part) check_range(s, "clip_part", *part, 1);
+  return part;
+}
+
 inline PretrainConfig::Data read_data(YamlSection s) {
   PretrainConfig::Data d;
   const auto type = s.get<std::string>("dataset_type", "VideoDataset");
@@ -37,6 +44,8 @@ inline PretrainConfig::Data read_data(YamlSection s) {
   d.tubelet_size = s.get<Index>("tubelet_size", d.tubelet_size);
   d.sampling_rate = s.get<Index>("sampling_rate", d.sampling_rate);
   d.clip_duration = s.find<double>("clip_duration");
+  d.clip_part = read_clip_part(s);
+  d.static_camera = s.get<bool>("static_camera", d.static_camera);
   d.crop_size = s.get<Index>("crop_size", d.crop_size);
   d.patch_size = s.get<Index>("patch_size", d.patch_size);
   d.num_workers = s.get<int>("num_workers", d.num_workers);
@@ -159,6 +168,8 @@ inline PretrainConfig::Model read_model(YamlSection s) {
   m.pred_depth = s.get<Index>("pred_depth", m.pred_depth);
   m.pred_embed_dim = s.get<Index>("pred_embed_dim", m.pred_embed_dim);
   m.uniform_power = s.get<bool>("uniform_power", m.uniform_power);
+  m.init_std = s.get<double>("init_std", m.init_std);
+  if (!(m.init_std > 0)) s.reject("init_std", "is ", m.init_std, "; it must be above 0");
   m.zero_init_mask_tokens = s.get<bool>("zero_init_mask_tokens", m.zero_init_mask_tokens);
   if (m.pred_depth < 1) s.reject("pred_depth", "is ", m.pred_depth, "; it must be at least 1");
   if (!s.get<bool>("use_mask_tokens", true)) {

@@ -36,6 +36,8 @@ inline ProbeConfig::Data read_probe_data(YamlSection s, ProbeConfig::Kind kind) 
     d.num_segments = s.get<Index>("num_segments", d.num_segments);
     d.num_views_per_segment = s.get<Index>("num_views_per_segment", d.num_views_per_segment);
     d.frame_step = s.get<Index>("frame_step", d.frame_step);
+    d.clip_part = read_clip_part(s);
+    d.static_camera = s.get<bool>("static_camera", d.static_camera);
   } else {
     d.root_path = s.required<std::string>("root_path");
     d.image_folder = s.required<std::string>("image_folder");
