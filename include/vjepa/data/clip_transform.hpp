@@ -24,7 +24,7 @@ struct ClipTransform {
   std::array<double, 2> scale = {0.3, 1.0};
   std::array<double, 2> aspect_ratio = {3.0 / 4.0, 4.0 / 3.0};
   bool flip = true;
-  bool motion_shift = false;  // the box wanders evenly from one random place to another
+  bool motion_shift = false;   // the box wanders evenly from one random place to another
   bool static_camera = false;  // first cut out what moves; last take away what stands still
   std::variant<std::monostate, RandomAugment, AutoAugment> augment;
   std::optional<RandomErasing> erasing;

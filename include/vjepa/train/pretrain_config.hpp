@@ -27,9 +27,9 @@ struct PretrainConfig {
     Index num_frames = 16;
     Index tubelet_size = 2;
     Index sampling_rate = 4;
-    std::optional<double> clip_duration;  // seconds; replaces sampling_rate
+    std::optional<double> clip_duration;             // seconds; replaces sampling_rate
     std::optional<std::array<double, 2>> clip_part;  // of the video, from least to most; replaces both. Our own key
-    bool static_camera = false;  // see only what moves; our own key
+    bool static_camera = false;                      // see only what moves; our own key
     Index crop_size = 224;
     Index patch_size = 16;
     int num_workers = 1;

@@ -27,7 +27,7 @@ struct ProbeConfig {
     Index num_segments = 1;
     Index num_views_per_segment = 1;
     Index frame_step = 4;
-    std::optional<double> clip_duration;  // seconds; replaces frame_step
+    std::optional<double> clip_duration;             // seconds; replaces frame_step
     std::optional<std::array<double, 2>> clip_part;  // of the video, from least to most; replaces both. Our own key
     bool static_camera = false;                      // see only what moves; our own key
     Index resolution = 224;

@@ -43,8 +43,8 @@ inline ClipSampler clip_sampler(const ProbeConfig& config, Index segments) {
 
 inline ViewReader fixed_view_reader(const ProbeConfig& config, const ViewShape& shape) {
   return {.sampler = clip_sampler(config, shape.segments),
-          .transform = EvalTransform{.size = config.data.resolution, .views = shape.views,
-                                     .static_camera = config.data.static_camera}};
+          .transform = EvalTransform{
+              .size = config.data.resolution, .views = shape.views, .static_camera = config.data.static_camera}};
 }
 
 inline ViewReader training_view_reader(const ProbeConfig& config) {

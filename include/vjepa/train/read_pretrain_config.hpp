@@ -20,7 +20,7 @@ inline void check_range(const YamlSection& s, const char* key, const std::array<
   s.reject(key, "is [", range[0], ", ", range[1], "]; it must rise, above 0 and up to ", most);
 }
 
-/// Null, a number or a pair: how much of a video a clip spans.
+/// Null or a pair: the least and the most of a video that a clip spans.
 inline std::optional<std::array<double, 2>> read_clip_part(YamlSection& s) {
   const auto part = s.find<std::array<double, 2>>("clip_part");
   if (part) check_range(s, "clip_part", *part, 1);
