@@ -17,6 +17,12 @@ struct bf16 {
   /// Rounds to nearest, ties to even; a NaN stays a (quiet) NaN.
   VJEPA_HOST_DEVICE constexpr bf16(float value) : bits(round(std::bit_cast<std::uint32_t>(value))) {}
 
+  /// As the constructor, without an object in between: of those, compilers make no vector code.
+  VJEPA_HOST_DEVICE constexpr bf16& operator=(float value) {
+    bits = round(std::bit_cast<std::uint32_t>(value));
+    return *this;
+  }
+
   VJEPA_HOST_DEVICE constexpr operator float() const {
     return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
   }

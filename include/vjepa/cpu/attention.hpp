@@ -1,7 +1,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <type_traits>
 
 #include "vjepa/core/device.hpp"
 #include "vjepa/cpu/context.hpp"
@@ -10,9 +12,10 @@
 
 namespace vjepa::cpu {
 
-/// Attention by blocks of queries: a block's scores against all keys are held at once, so that memory is
-/// linear in the tokens and softmax needs no rescaling. Heads are copied out densely, in Grad precision,
-/// which costs little beside the products.
+/// Attention by blocks: the scores of a block of queries with all keys (forward) or of a block of keys with all
+/// queries (backward) are held at once, so that memory is linear in the tokens and softmax needs no rescaling. Heads
+/// are copied out densely, which costs little beside the products. Products take operands of S where the product policy
+/// has them and of Grad<S> where it has not; scores and sums are Grad<S>.
 template <class S, class Gemm>
 struct Attention {
   using T = Grad<S>;
@@ -32,24 +35,29 @@ struct Attention {
       const Index begin = task % parts * queries_per_task;
       const Index end = std::min(queries, begin + queries_per_task);
 
-      T* const k_head = ctx.scratch<T>(thread, 2 * keys * dim + block * (keys + 2 * dim));
-      T* const v_head = k_head + keys * dim;
-      T* const q_block = v_head + keys * dim;
-      T* const o_block = q_block + block * dim;
-      T* const scores = o_block + block * dim;
-      copy_head(k, b * keys, keys, column, dim, T(1), k_head);
-      copy_head(v, b * keys, keys, column, dim, T(1), v_head);
+      const Index sums = block * (keys + dim);
+      T* const scores = ctx.scratch<T>(thread, sums + held_in<E>(2 * keys * dim + block * (keys + dim)));
+      T* const o_block = scores + block * keys;
+      E* const k_head = reinterpret_cast<E*>(scores + sums);
+      E* const v_head = k_head + keys * dim;
+      E* const q_block = v_head + keys * dim;
+      E* const weights = q_block + block * dim;
+      copy_head(k, b * keys, keys, column, dim, k_head);
+      copy_head(v, b * keys, keys, column, dim, v_head);
 
       for (Index first = begin; first < end; first += block) {
         const Index rows = std::min(block, end - first);
-        copy_head(q, b * queries + first, rows, column, dim, scale, q_block);
+        copy_head(q, b * queries + first, rows, column, dim, q_block);
         multiply({q_block, dim}, {k_head, dim, true}, rows, keys, dim, false, scores);
+        std::array<T, block> sum;
         for (Index i = 0; i < rows; ++i) {
-          const T log_sum = softmax(scores + i * keys, keys);
-          if (!lse.empty()) lse(head, first + i) = log_sum;
+          const T largest = exponentials(scores + i * keys, keys, scale, weights + i * keys, sum[i]);
+          if (!lse.empty()) lse(head, first + i) = largest + std::log(sum[i]);
         }
-        multiply({scores, keys}, {v_head, dim}, rows, dim, keys, false, o_block);
-        store_head(o_block, out, b * queries + first, rows, column, dim);
+        multiply({weights, keys}, {v_head, dim}, rows, dim, keys, false, o_block);
+        for (Index i = 0; i < rows; ++i) {
+          store_row(o_block + i * dim, T(1) / sum[i], dim, out.row(b * queries + first + i) + column);
+        }
       }
     });
   }
@@ -66,88 +74,109 @@ struct Attention {
       const Index b = head / heads;
       const Index column = head % heads * dim;
 
-      T* const k_head = ctx.scratch<T>(thread, 4 * keys * dim + block * (2 * keys + 4 * dim));
-      T* const v_head = k_head + keys * dim;
-      T* const dk_head = v_head + keys * dim;
-      T* const dv_head = dk_head + keys * dim;
-      T* const q_block = dv_head + keys * dim;
-      T* const o_block = q_block + block * dim;
-      T* const do_block = o_block + block * dim;
-      T* const dq_block = do_block + block * dim;
-      T* const p = dq_block + block * dim;
-      T* const dp = p + block * keys;
-      copy_head(k, b * keys, keys, column, dim, T(1), k_head);
-      copy_head(v, b * keys, keys, column, dim, T(1), v_head);
+      const Index sums = (1 + dim) * queries + 2 * block * (queries + dim);
+      T* const delta = ctx.scratch<T>(thread, sums + held_in<E>(2 * queries * dim + 2 * block * (queries + dim)));
+      T* const dq_head = delta + queries;
+      T* const scores = dq_head + queries * dim;
+      T* const dscores = scores + block * queries;
+      T* const dk_block = dscores + block * queries;
+      T* const dv_block = dk_block + block * dim;
+      E* const q_head = reinterpret_cast<E*>(delta + sums);
+      E* const do_head = q_head + queries * dim;
+      E* const k_block = do_head + queries * dim;
+      E* const v_block = k_block + block * dim;
+      E* const weights = v_block + block * dim;
+      E* const dweights = weights + block * queries;
+      copy_head(q, b * queries, queries, column, dim, q_head);
+      copy_head(dout, b * queries, queries, column, dim, do_head);
+      for (Index i = 0; i < queries; ++i) {
+        delta[i] = dot(dout.row(b * queries + i) + column, out.row(b * queries + i) + column, dim);
+      }
 
-      for (Index first = 0; first < queries; first += block) {
-        const Index rows = std::min(block, queries - first);
-        const Index row = b * queries + first;
-        copy_head(q, row, rows, column, dim, scale, q_block);
-        copy_head(out, row, rows, column, dim, T(1), o_block);
-        copy_head(dout, row, rows, column, dim, T(1), do_block);
-        multiply({q_block, dim}, {k_head, dim, true}, rows, keys, dim, false, p);
-        multiply({do_block, dim}, {v_head, dim, true}, rows, keys, dim, false, dp);
+      const T* const log_sums = lse.row(head);
+      for (Index first = 0; first < keys; first += block) {
+        const Index rows = std::min(block, keys - first);
+        const Index row = b * keys + first;
+        copy_head(k, row, rows, column, dim, k_block);
+        copy_head(v, row, rows, column, dim, v_block);
+        multiply({k_block, dim}, {q_head, dim, true}, rows, queries, dim, false, scores);
+        multiply({v_block, dim}, {do_head, dim, true}, rows, queries, dim, false, dscores);
         for (Index i = 0; i < rows; ++i) {
-          const T log_sum = lse(head, first + i);
-          T delta = 0;  // sum over keys of p dp = dout . out
-#pragma omp simd reduction(+ : delta)
-          for (Index j = 0; j < dim; ++j) delta += do_block[i * dim + j] * o_block[i * dim + j];
-          T* const pi = p + i * keys;
-          T* const dpi = dp + i * keys;
+          const T* const s = scores + i * queries;
+          const T* const ds = dscores + i * queries;
+          E* const w = weights + i * queries;
+          E* const dw = dweights + i * queries;
 #pragma omp simd
-          for (Index j = 0; j < keys; ++j) {
-            pi[j] = exp(pi[j] - log_sum);
-            dpi[j] = pi[j] * (dpi[j] - delta);
+          for (Index j = 0; j < queries; ++j) {
+            const T weight = exp(s[j] * scale - log_sums[j]);
+            w[j] = weight;
+            dw[j] = weight * (ds[j] - delta[j]);
           }
         }
-        multiply({p, keys, true}, {do_block, dim}, keys, dim, rows, first > 0, dv_head);
-        multiply({dp, keys, true}, {q_block, dim}, keys, dim, rows, first > 0, dk_head);
-        multiply({dp, keys}, {k_head, dim}, rows, dim, keys, false, dq_block);
-        for (Index i = 0; i < rows * dim; ++i) dq_block[i] *= scale;
-        store_head(dq_block, dq, row, rows, column, dim);
+        multiply({weights, queries}, {do_head, dim}, rows, dim, queries, false, dv_block);
+        multiply({dweights, queries}, {q_head, dim}, rows, dim, queries, false, dk_block);
+        multiply({dweights, queries, true}, {k_block, dim}, queries, dim, rows, first > 0, dq_head);
+        for (Index i = 0; i < rows; ++i) {
+          store_row(dv_block + i * dim, T(1), dim, dv.row(row + i) + column);
+          store_row(dk_block + i * dim, scale, dim, dk.row(row + i) + column);
+        }
       }
-      store_head(dk_head, dk, b * keys, keys, column, dim);
-      store_head(dv_head, dv, b * keys, keys, column, dim);
+      for (Index i = 0; i < queries; ++i) {
+        store_row(dq_head + i * dim, scale, dim, dq.row(b * queries + i) + column);
+      }
     });
   }
 
  private:
-  static constexpr Index block = 64;              // queries whose scores are held at once
+  /// What products are taken of.
+  using E = std::conditional_t<Gemm::template supports<S>, S, T>;
+
+  static constexpr Index block = 64;              // queries (forward) or keys (backward) whose scores are held at once
   static constexpr Index queries_per_task = 512;  // a head is copied once for so many queries
 
-  static void multiply(Operand<T> a, Operand<T> b, Index m, Index n, Index k, bool accumulate, T* c) {
+  /// How many T hold `count` of U.
+  template <class U>
+  static constexpr Index held_in(Index count) {
+    return (count * Index(sizeof(U)) + Index(sizeof(T)) - 1) / Index(sizeof(T));
+  }
+
+  static void multiply(Operand<E> a, Operand<E> b, Index m, Index n, Index k, bool accumulate, T* c) {
     Gemm::multiply(a, b, m, n, k, accumulate, c, n);
   }
 
-  static void copy_head(Mat<const S> from, Index row, Index rows, Index column, Index dim, T scale, T* to) {
+  static void copy_head(Mat<const S> from, Index row, Index rows, Index column, Index dim, E* to) {
     for (Index i = 0; i < rows; ++i) {
       const S* in = from.row(row + i) + column;
-      for (Index j = 0; j < dim; ++j) to[i * dim + j] = T(in[j]) * scale;
+      for (Index j = 0; j < dim; ++j) to[i * dim + j] = in[j];
     }
   }
 
-  static void store_head(const T* from, Mat<S> to, Index row, Index rows, Index column, Index dim) {
-    for (Index i = 0; i < rows; ++i) {
-      S* out = to.row(row + i) + column;
-      for (Index j = 0; j < dim; ++j) out[j] = S(from[i * dim + j]);
-    }
+  static void store_row(const T* from, T factor, Index dim, S* to) {
+    for (Index j = 0; j < dim; ++j) to[j] = from[j] * factor;
   }
 
-  /// In place; returns the log of the sum of exponentials.
-  static T softmax(T* x, Index n) {
+  static T dot(const S* a, const S* b, Index n) {
+    T sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (Index j = 0; j < n; ++j) sum += T(a[j]) * T(b[j]);
+    return sum;
+  }
+
+  /// out[j] = exp(scale x[j] - largest) and their sum before rounding; returns largest, that of all scale x[j].
+  static T exponentials(const T* x, Index n, T scale, E* out, T& sum) {
     T largest = x[0];
 #pragma omp simd reduction(max : largest)
     for (Index j = 0; j < n; ++j) largest = x[j] > largest ? x[j] : largest;
-    T sum = 0;
-#pragma omp simd reduction(+ : sum)
+    largest *= scale;
+    T total = 0;
+#pragma omp simd reduction(+ : total)
     for (Index j = 0; j < n; ++j) {
-      x[j] = exp(x[j] - largest);
-      sum += x[j];
+      const T e = exp(x[j] * scale - largest);
+      out[j] = e;
+      total += e;
     }
-    const T inverse = T(1) / sum;
-#pragma omp simd
-    for (Index j = 0; j < n; ++j) x[j] *= inverse;
-    return largest + std::log(sum);
+    sum = total;
+    return largest;
   }
 };
 

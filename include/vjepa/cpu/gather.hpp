@@ -36,7 +36,7 @@ struct Gather {
             for (Index dy = 0; dy < box.height; ++dy) {
               const Index line = ((b * channels + c) * frames + t + dt) * height + y + dy;
               const float* in = clips.data() + line * width + x;
-              for (Index dx = 0; dx < box.width; ++dx) *out++ = S(in[dx]);
+              for (Index dx = 0; dx < box.width; ++dx) *out++ = in[dx];
             }
           }
         }
@@ -47,7 +47,7 @@ struct Gather {
   static void add_positions(Context& ctx, Mat<const T> table, TokenIndices idx, Seq<S> x) {
     each_token(ctx, x, [&](Index b, Index i, S* out, Index n) {
       const T* position = table.row(idx(b, i));
-      for (Index j = 0; j < n; ++j) out[j] = S(T(out[j]) + position[j]);
+      for (Index j = 0; j < n; ++j) out[j] = T(out[j]) + position[j];
     });
   }
 
@@ -68,7 +68,7 @@ struct Gather {
   static void add_tokens(Context& ctx, Seq<const S> source, Seq<S> x) {
     each_token(ctx, x, [&](Index b, Index i, S* out, Index n) {
       const S* in = source.row(b) + i * n;
-      for (Index j = 0; j < n; ++j) out[j] = S(T(out[j]) + T(in[j]));
+      for (Index j = 0; j < n; ++j) out[j] = T(out[j]) + T(in[j]);
     });
   }
 

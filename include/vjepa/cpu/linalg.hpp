@@ -43,7 +43,7 @@ struct Linalg {
               const S* b = bias.data() + col;
               S* out = y.row(row) + col;
 #pragma omp simd
-              for (Index j = 0; j < count; ++j) out[j] = S(tile[j] + T(b[j]));
+              for (Index j = 0; j < count; ++j) out[j] = tile[j] + T(b[j]);
             });
   }
 
@@ -55,7 +55,7 @@ struct Linalg {
               const S* s = skip.row(row) + col;
               S* out = y.row(row) + col;
 #pragma omp simd
-              for (Index j = 0; j < count; ++j) out[j] = S(T(s[j]) + (tile[j] + T(b[j])));
+              for (Index j = 0; j < count; ++j) out[j] = T(s[j]) + (tile[j] + T(b[j]));
             });
   }
 
@@ -67,11 +67,11 @@ struct Linalg {
               if (!pre.empty()) {
                 S* kept = pre.row(row) + col;
 #pragma omp simd
-                for (Index j = 0; j < count; ++j) kept[j] = S(tile[j] + T(b[j]));
+                for (Index j = 0; j < count; ++j) kept[j] = tile[j] + T(b[j]);
               }
       // Rounded to S first, so that the backward pass sees the value GELU was taken of.
 #pragma omp simd
-              for (Index j = 0; j < count; ++j) out[j] = S(gelu(T(S(tile[j] + T(b[j])))));
+              for (Index j = 0; j < count; ++j) out[j] = gelu(T(S(tile[j] + T(b[j]))));
             });
   }
 
@@ -80,7 +80,7 @@ struct Linalg {
             [&](Index row, Index col, const T* tile, Index count) {
               S* out = dx.row(row) + col;
 #pragma omp simd
-              for (Index j = 0; j < count; ++j) out[j] = S(tile[j]);
+              for (Index j = 0; j < count; ++j) out[j] = tile[j];
             });
   }
 
@@ -90,7 +90,7 @@ struct Linalg {
               const S* p = pre.row(row) + col;
               S* out = dx.row(row) + col;
 #pragma omp simd
-              for (Index j = 0; j < count; ++j) out[j] = S(tile[j] * gelu_derivative(T(p[j])));
+              for (Index j = 0; j < count; ++j) out[j] = tile[j] * gelu_derivative(T(p[j]));
             });
   }
 

@@ -39,7 +39,7 @@ struct Losses {
       const T size = std::abs(difference);
       const T sign = T(difference > 0) - T(difference < 0);
       const T power = p == 1 ? T(1) : p == 2 ? size : std::pow(size, T(p - 1));  // |z - h|^(p - 1)
-      d[i] = S(T(weight) * sign * power);
+      d[i] = T(weight) * sign * power;
       return static_cast<double>(power * size);
     });
     loss.data()[0] += T(weight * sum / p);
@@ -69,7 +69,7 @@ struct Losses {
       const T factor = T(weight) * dstd(b, d) / (std::sqrt(variance + T(eps)) * T(tokens - 1));
       for (Index i = 0; i < tokens; ++i) {
         S& out = dz.row(b)[i * n + d];
-        out = S(T(out) + factor * (T(z.row(b)[i * n + d]) - mean));
+        out = T(out) + factor * (T(z.row(b)[i * n + d]) - mean);
       }
     });
   }
@@ -88,7 +88,7 @@ struct Losses {
       const T log_sum = largest + std::log(total);
       const T missing = log_sum - T(in[label]);
       for (Index j = 0; j < n; ++j) {
-        out[j] = S(T(weight) * (std::exp(T(in[j]) - log_sum) - T(j == label)));
+        out[j] = T(weight) * (std::exp(T(in[j]) - log_sum) - T(j == label));
       }
       return static_cast<double>(missing);
     });

@@ -67,7 +67,7 @@ struct Rows {
         const S* in = x.row(i);
         S* out = y.row(i);
 #pragma omp simd
-        for (Index j = 0; j < n; ++j) out[j] = S((T(in[j]) - mean) * rstd * T(g[j]) + T(b[j]));
+        for (Index j = 0; j < n; ++j) out[j] = (T(in[j]) - mean) * rstd * T(g[j]) + T(b[j]);
         if (!stats.empty()) {
           stats(i, 0) = mean;
           stats(i, 1) = rstd;
@@ -113,7 +113,7 @@ struct Rows {
         for (Index j = 0; j < n; ++j) {
           const T xhat = (T(in[j]) - mean) * rstd;
           const T direct = (T(d[j]) * T(g[j]) - a - xhat * b) * rstd;
-          out[j] = S(s == nullptr ? direct : T(s[j]) + direct);
+          out[j] = s == nullptr ? direct : T(s[j]) + direct;
         }
       }
     });
@@ -128,7 +128,7 @@ struct Rows {
         const RowMoments<S> m(x.row(i), n, eps);
         const S* in = x.row(i);
         S* out = y.row(i);
-        for (Index j = 0; j < n; ++j) out[j] = S((T(in[j]) - m.mean) * m.rstd);
+        for (Index j = 0; j < n; ++j) out[j] = (T(in[j]) - m.mean) * m.rstd;
       }
     });
   }
@@ -140,7 +140,7 @@ struct Rows {
         const S* in = x.row(i);
         S* out = y.row(i);
 #pragma omp simd
-        for (Index j = 0; j < n; ++j) out[j] = S(cpu::gelu(T(in[j])));
+        for (Index j = 0; j < n; ++j) out[j] = cpu::gelu(T(in[j]));
       }
     });
   }

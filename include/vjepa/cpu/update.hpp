@@ -67,7 +67,7 @@ struct Update {
       const T* const in = from.data();
       S* const out = to.data();
 #pragma omp simd
-      for (Index i = r.begin; i < r.end; ++i) out[i] = S(in[i]);
+      for (Index i = r.begin; i < r.end; ++i) out[i] = in[i];
     });
   }
 
