@@ -147,11 +147,12 @@ struct Attention {
   static void copy_head(Mat<const S> from, Index row, Index rows, Index column, Index dim, E* to) {
     for (Index i = 0; i < rows; ++i) {
       const S* in = from.row(row + i) + column;
-      for (Index j = 0; j < dim; ++j) to[i * dim + j] = in[j];
+      std::copy(in, in + dim, to + i * dim);
     }
   }
 
   static void store_row(const T* from, T factor, Index dim, S* to) {
+#pragma omp simd
     for (Index j = 0; j < dim; ++j) to[j] = from[j] * factor;
   }
 

@@ -13,13 +13,20 @@ namespace vjepa::cpu {
 
 /// How an [m, n] result is cut into tiles, from its shape alone: tiles large enough that packing the
 /// operands costs little beside multiplying them, small enough to stay in a second-level cache, and enough
-/// of them for many threads.
+/// of them for many threads. The longer side is cut first: each row of tiles packs the right operand again, each column
+/// the left one.
 struct TileGrid {
   Index rows;
   Index cols;
 
   TileGrid(Index m, Index n) : rows(split(m, 192)), cols(split(n, 512)) {
-    while (rows > 48 && pieces(m, rows) * pieces(n, cols) < 16) rows = split(m, rows / 2);
+    while (std::max(rows, cols) > 48 && pieces(m, rows) * pieces(n, cols) < 16) {
+      if (rows > cols) {
+        rows = split(m, rows / 2);
+      } else {
+        cols = split(n, cols / 2);
+      }
+    }
   }
 
   static Index pieces(Index size, Index most) { return (size + most - 1) / most; }
