@@ -15,6 +15,14 @@ TEST_CASE("exp in float has the accuracy it states") {
   CHECK(std::isfinite(cpu::exp(1000.0f)));
 }
 
+TEST_CASE("coarse exp has the accuracy it states") {
+  for (float x = -86.5f; x < 87.5f; x += 0.0137f) {
+    const double exact = std::exp(static_cast<double>(x));
+    REQUIRE(std::abs(cpu::exp_coarse(x) - exact) <= 1e-4 * exact);
+  }
+  CHECK(cpu::exp_coarse(-1000.0f) < 1e-37f);
+}
+
 TEST_CASE("erf in float has the accuracy it states") {
   for (float x = -6.0f; x < 6.0f; x += 0.00037f) {
     REQUIRE(std::abs(cpu::erf(x) - std::erf(static_cast<double>(x))) <= 3e-7);

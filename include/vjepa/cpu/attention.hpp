@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <type_traits>
 
+#include "vjepa/core/bf16.hpp"
 #include "vjepa/core/device.hpp"
 #include "vjepa/cpu/context.hpp"
 #include "vjepa/cpu/eigen_gemm.hpp"
@@ -108,9 +111,9 @@ struct Attention {
           E* const dw = dweights + i * queries;
 #pragma omp simd
           for (Index j = 0; j < queries; ++j) {
-            const T weight = exp(s[j] * scale - log_sums[j]);
-            w[j] = weight;
-            dw[j] = weight * (ds[j] - delta[j]);
+            const T weight = exponential(s[j] * scale - log_sums[j]);
+            store(weight, w[j]);
+            store(weight * (ds[j] - delta[j]), dw[j]);
           }
         }
         multiply({weights, queries}, {do_head, dim}, rows, dim, queries, false, dv_block);
@@ -156,6 +159,25 @@ struct Attention {
     for (Index j = 0; j < dim; ++j) to[j] = from[j] * factor;
   }
 
+  /// e^x, as exact as what becomes of it.
+  static T exponential(T x) {
+    if constexpr (std::is_same_v<E, bf16>) {
+      return exp_coarse(x);
+    } else {
+      return exp(x);
+    }
+  }
+
+  /// There is one rounding for each score: to nearest, with ties away from zero, which is half the work of ties to
+  /// even.
+  static void store(T value, E& to) {
+    if constexpr (std::is_same_v<E, bf16>) {
+      to.bits = static_cast<std::uint16_t>((std::bit_cast<std::uint32_t>(value) + 0x8000u) >> 16);
+    } else {
+      to = value;
+    }
+  }
+
   static T dot(const S* a, const S* b, Index n) {
     T sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -172,8 +194,8 @@ struct Attention {
     T total = 0;
 #pragma omp simd reduction(+ : total)
     for (Index j = 0; j < n; ++j) {
-      const T e = exp(x[j] * scale - largest);
-      out[j] = e;
+      const T e = exponential(x[j] * scale - largest);
+      store(e, out[j]);
       total += e;
     }
     sum = total;

@@ -43,7 +43,22 @@ inline float exp(float x) {
   p = p * r + 5.000000108e-01f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
-  const std::int32_t exponent = static_cast<std::int32_t>(n) << 23;
+  const std::int32_t exponent = std::bit_cast<std::int32_t>(shifted) << 23;  // the low bits of shifted are n
+  return std::bit_cast<float>(std::bit_cast<std::int32_t>(p) + exponent);
+}
+
+/// e^x with a relative error below 1e-4, a thirtieth of what rounding to bf16 adds, for x of at most 88: half the
+/// work of exp.
+inline float exp_coarse(float x) {
+  x = x < -87.0f ? -87.0f : x;
+  const float shifted = x * 1.44269504f + 12582912.0f;
+  const float n = shifted - 12582912.0f;
+  const float r = x - n * 0.693147181f;
+  float p = 1.656682252e-01f;
+  p = p * r + 5.049642678e-01f;
+  p = p * r + 1.000164252e+00f;
+  p = p * r + 9.999280449e-01f;
+  const std::int32_t exponent = std::bit_cast<std::int32_t>(shifted) << 23;
   return std::bit_cast<float>(std::bit_cast<std::int32_t>(p) + exponent);
 }
 
