@@ -58,8 +58,8 @@ Whole whole_forward(Context<D>& ctx, const Workload& workload, int steps) {
   const ClipSize size = workload.clip();
   const Index tokens = Encoder::grid(size).size();
   const Index rows = workload.batch * tokens;
-  Weights<D, Encoder> weights(ctx, Encoder{});
-  weights.init(ctx, 0, 0);
+  FrozenWeights<D, Encoder> weights(ctx, Encoder{});
+  weights.upload(ctx, initial_values<Grad<D>>(weights.layout(), 0, 0));
   const std::vector<float> table = Encoder::positions(size, true);
   const Array<D, Grad<D>> positions(ctx, std::vector<Grad<D>>(table.begin(), table.end()));
   const Array<D, std::int32_t> idx(ctx, every_token(workload.batch, tokens));
@@ -78,11 +78,10 @@ Whole whole_forward(Context<D>& ctx, const Workload& workload, int steps) {
   typename Estimate<D>::Context dry;
   Arena<Estimate<D>> dry_arena(dry, Estimate<D>::unlimited);
   infer.template operator()<Estimate<D>>(dry, dry_arena);
-  const std::size_t weight = sizeof(Grad<D>) + (std::is_same_v<Grad<D>, Scalar<D>> ? 0 : sizeof(Scalar<D>));
   const auto bytes = [](Index count, std::size_t each) { return static_cast<std::size_t>(count) * each; };
   Whole whole{.tokens = tokens,
               .flops = dry.product_flops + dry.attention_flops,
-              .bytes = bytes(weights.layout().size(), weight) + bytes(clips.size(), sizeof(float)) +
+              .bytes = bytes(weights.layout().size(), sizeof(Scalar<D>)) + bytes(clips.size(), sizeof(float)) +
                        bytes(features.size(), sizeof(Scalar<D>)) + dry_arena.peak()};
   Workspace<D> workspace;
   repeat_whole(whole, steps, [&] {

@@ -180,6 +180,61 @@ TEMPLATE_LIST_TEST_CASE("attention is softmax of scaled scores times values", ""
   require_close(lse, 6 * 67, tolerance<T>(20), [&](Index i) { return expected_lse[static_cast<std::size_t>(i)]; });
 }
 
+/// Gradients of q, k and v, one after another, of the same bf16 numbers on device D. 67 queries and 131 keys: blocks
+/// that are full and blocks that are not.
+template <class D>
+std::vector<double> attention_gradients() {
+  using S = Scalar<D>;
+  using T = Grad<D>;
+  const AttentionShape shape{.batch = 2, .heads = 3, .queries = 67, .keys = 131, .head_dim = 8};
+  const Index width = 24;
+  const Index queries = 2 * 67;
+  const Index keys = 2 * 131;
+  const auto same_on_all = [](Index n, std::uint64_t seed) {
+    Tensor<S> t(n, 0);
+    const Tensor<bf16> rounded(n, seed);
+    for (Index i = 0; i < n; ++i) t.data()[i] = S(static_cast<float>(rounded[i]));
+    return t;
+  };
+  const auto q = same_on_all(queries * width, 1);
+  const auto k = same_on_all(keys * width, 2);
+  const auto v = same_on_all(keys * width, 3);
+  const auto dout = same_on_all(queries * width, 4);
+  auto out = Tensor<S>::poisoned(queries * width);
+  auto lse = Tensor<T>::poisoned(6 * 67);
+  auto dq = Tensor<S>::poisoned(queries * width);
+  auto dk = Tensor<S>::poisoned(keys * width);
+  auto dv = Tensor<S>::poisoned(keys * width);
+  const Mat<const S> qm(q.values.data(), queries, width);
+  const Mat<const S> km(k.values.data(), keys, width);
+  const Mat<const S> vm(v.values.data(), keys, width);
+  const Mat<S> om(out.data(), queries, width);
+  const Mat<T> lm(lse.data(), 6, 67);
+  typename D::Context ctx(2);
+  D::attention(ctx, shape, qm, km, vm, om, lm);
+  D::attention_backward(ctx, shape, qm, km, vm, om, lm, Mat<const S>(dout.values.data(), queries, width),
+                        Mat<S>(dq.data(), queries, width), Mat<S>(dk.data(), keys, width),
+                        Mat<S>(dv.data(), keys, width));
+  std::vector<double> all;
+  for (const Tensor<S>* t : {&dq, &dk, &dv}) {
+    for (Index i = 0; i < static_cast<Index>(t->values.size()); ++i) all.push_back((*t)[i]);
+  }
+  return all;
+}
+
+TEMPLATE_LIST_TEST_CASE("attention has the gradients of double", "", Devices) {
+  using S = Scalar<TestType>;
+  const auto got = attention_gradients<TestType>();
+  const auto expected = attention_gradients<Cpu<double>>();
+  REQUIRE(got.size() == expected.size());
+  double largest = 0;
+  for (const double x : expected) largest = std::max(largest, std::abs(x));
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    INFO("element " << i);
+    REQUIRE(std::abs(got[i] - expected[i]) <= tolerance<S>(20) * largest);
+  }
+}
+
 TEMPLATE_LIST_TEST_CASE("softmax survives scores that overflow", "", Devices) {
   using D = TestType;
   using S = Scalar<D>;

@@ -70,3 +70,17 @@ TEST_CASE("bf16 weights are the rounded masters") {
   weights.refresh(ctx);
   CHECK(float(weights.params().patch_embed.weight.data()[0]) == float(bf16(0.3f)));
 }
+
+TEMPLATE_TEST_CASE("frozen weights are read as trained ones are", "", Cpu<float>, Cpu<bf16>) {
+  using D = TestType;
+  using Model = ViT<VitDims{.dim = 8, .depth = 1, .heads = 1, .patch = 4}>;
+  typename D::Context ctx(1);
+  Weights<D, Model> trained(ctx, Model{});
+  trained.init(ctx, 1, 0);
+  FrozenWeights<D, Model> frozen(ctx, Model{});
+  frozen.upload(ctx, trained.download(ctx));
+  const Scalar<D>* read = trained.params().patch_embed.weight.data();
+  const Scalar<D>* kept = frozen.params().patch_embed.weight.data();
+  for (Index i = 0; i < frozen.params().patch_embed.weight.size(); ++i) REQUIRE(float(kept[i]) == float(read[i]));
+  CHECK(frozen.download(ctx).size() == static_cast<std::size_t>(frozen.layout().size()));
+}

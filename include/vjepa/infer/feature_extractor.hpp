@@ -58,7 +58,7 @@ class FeatureExtractor {
 
   const TokenGrid& grid() const { return grid_; }
   const FeatureOptions& options() const { return options_; }
-  const Weights<D, Encoder>& weights() const { return weights_; }
+  const FrozenWeights<D, Encoder>& weights() const { return weights_; }
   /// [grid().size(), dim]
   const Array<D, Grad<D>>& positions() const { return positions_; }
   Index layers() const { return static_cast<Index>(options_.layers.size()); }
@@ -129,7 +129,7 @@ class FeatureExtractor {
   Context<D>* ctx_;
   FeatureOptions options_;
   TokenGrid grid_;
-  Weights<D, Encoder> weights_;
+  FrozenWeights<D, Encoder> weights_;
   ParamDiff diff_;
   Array<D, Grad<D>> positions_;
   Array<D, std::int32_t> idx_;

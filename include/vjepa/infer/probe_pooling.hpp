@@ -56,7 +56,7 @@ class ProbePooling {
   }
 
   Context<D>* ctx_;
-  Weights<D, Pooler> weights_;
+  FrozenWeights<D, Pooler> weights_;
   Array<D, Scalar<D>> pooled_;
   Workspace<D> workspace_;
 };

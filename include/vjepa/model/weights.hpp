@@ -90,4 +90,33 @@ class Weights {
   Array<D, Scalar<D>> scalars_;
 };
 
+/// The weights of a module that is not trained any more: only what the passes read.
+template <Device D, class M>
+class FrozenWeights {
+ public:
+  FrozenWeights(Context<D>& ctx, M module)
+      : module_(std::move(module)), layout_(module_), scalars_(ctx, layout_.size()) {}
+
+  const ParamLayout& layout() const { return layout_; }
+
+  ParamsOf<M, const Scalar<D>> params() const {
+    return layout_.template bind<const Scalar<D>>(module_, scalars_.data());
+  }
+
+  /// All values in the order of the layout, gaps included, rounded to what the passes read.
+  void upload(Context<D>& ctx, const std::vector<Grad<D>>& values) {
+    if constexpr (std::is_same_v<Scalar<D>, Grad<D>>) {
+      scalars_.upload(ctx, values);
+    } else {
+      scalars_.upload(ctx, std::vector<Scalar<D>>(values.begin(), values.end()));
+    }
+  }
+  std::vector<Scalar<D>> download(Context<D>& ctx) const { return scalars_.download(ctx); }
+
+ private:
+  M module_;
+  ParamLayout layout_;
+  Array<D, Scalar<D>> scalars_;
+};
+
 }  // namespace vjepa

@@ -22,7 +22,7 @@ class FrozenEncoder {
   /// Throws Error when the checkpoint does not hold this encoder, with a line for each tensor that does not fit.
   FrozenEncoder(Context<D>& ctx, const Checkpoint& checkpoint, FeatureOptions options)
       : ctx_(&ctx), extract_(ctx, checkpoint, std::move(options)) {
-    const std::vector<Grad<D>> weights = extract_.weights().download(ctx);
+    const std::vector<Scalar<D>> weights = extract_.weights().download(ctx);
     const std::vector<Grad<D>> positions = extract_.positions().download(ctx);
     Sha256 sha;
     sha.add(std::as_bytes(std::span(weights)));
