@@ -13,7 +13,7 @@ clips of moving shapes with vjepa-synth.
   examples/experiments/frozen_features.py --out OUT --set shapes=synth,7,480 --seeds 1
 
 Writes OUT/results.md and OUT/results.json. What is done already is not done again, so that a run that was stopped goes
-on, and a set or a seed can be added; other configurations want another OUT."""
+on, and a set or a seed can be added; other configurations want another OUT, and are refused in this one."""
 
 import argparse
 import json
@@ -97,8 +97,21 @@ def prepare(name, definition, out, programs):
     return len((out / "labels.txt").read_text().splitlines())
 
 
+def claim(out, asked):
+    """Keeps what is asked of a run beside it, and refuses a folder in which something else was."""
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "asked.json"
+    text = json.dumps(asked, indent=2) + "\n"
+    if path.exists() and path.read_text() != text:
+        raise Failure(f"{out}: holds a run with other configurations or lists than these (see {path.name}); give another "
+                      "--out, or remove the folder to run it again")
+    write(path, text)
+
+
 def evaluate(videos, classes, out, seed, settings, args):
     """Trains an encoder, probes it, and returns the accuracies in percent."""
+    claim(out, {"settings": settings, "pretrain": args.pretrain.read_text(), "probe": args.probe.read_text(),
+                "train": (videos / "train.csv").read_text(), "val": (videos / "val.csv").read_text()})
     results = out / "probe" / "results.json"
     if not results.exists():
         run(args.programs / "vjepa-pretrain", "--config", args.pretrain, "--videos", videos / "train.csv", "--resume",

@@ -52,6 +52,12 @@ def main(programs, source):
         assert "vjepa-pretrain" not in again.stderr, again.stderr
         assert (root / "out" / "results.json").read_bytes() == before
 
+        config = (root / "probe.yaml").read_text()
+        (root / "probe.yaml").write_text(config.replace("num_epochs: 2", "num_epochs: 3"))
+        other = run("--set", "shapes=synth,3,32")
+        assert other.returncode == 1 and "give another --out" in other.stderr, other.stderr
+        (root / "probe.yaml").write_text(config)
+
         # Two videos of one class, none of which the pattern takes.
         videos = root / "videos"
         (videos / "left").mkdir(parents=True)
