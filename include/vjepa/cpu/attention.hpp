@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -52,7 +51,7 @@ struct Attention {
         const Index rows = std::min(block, end - first);
         copy_head(q, b * queries + first, rows, column, dim, q_block);
         multiply({q_block, dim}, {k_head, dim, true}, rows, keys, dim, false, scores);
-        std::array<T, block> sum;
+        T sum[block];
         for (Index i = 0; i < rows; ++i) {
           const T largest = exponentials(scores + i * keys, keys, scale, weights + i * keys, sum[i]);
           if (!lse.empty()) lse(head, first + i) = largest + std::log(sum[i]);
