@@ -45,10 +45,17 @@ if(VJEPA_CUDA STREQUAL "ON" AND NOT has_cuda)
 endif()
 message(STATUS "vjepa: CUDA device in the programs: ${has_cuda} (VJEPA_CUDA=${VJEPA_CUDA})")
 
-# The products use the widest vectors there are, so that the clock is down already: let the loops use them, too.
-include(CheckCXXCompilerFlag)
-check_cxx_compiler_flag(-mprefer-vector-width=512 VJEPA_HAS_VECTOR_WIDTH)
-set(native_options -march=native $<$<BOOL:${VJEPA_HAS_VECTOR_WIDTH}>:-mprefer-vector-width=512>)
+# Comparisons that may trap are compiled to masks and branches; nothing here looks at floating-point exceptions.
+set(speed_options -fno-trapping-math)
+if(VJEPA_NATIVE)
+  list(APPEND speed_options -march=native)
+  # The products use the widest vectors there are, so that the clock is down already: let the loops use them, too.
+  include(CheckCXXCompilerFlag)
+  check_cxx_compiler_flag(-mprefer-vector-width=512 VJEPA_HAS_VECTOR_WIDTH)
+  if(VJEPA_HAS_VECTOR_WIDTH)
+    list(APPEND speed_options -mprefer-vector-width=512)
+  endif()
+endif()
 
 add_library(vjepa_programs INTERFACE)
 target_link_libraries(vjepa_programs INTERFACE vjepa::vjepa)
@@ -64,7 +71,5 @@ target_compile_options(vjepa_programs INTERFACE
   "$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized;-Wno-uninitialized>"
   # Loops marked `omp simd` are vector code where the compiler can; where not, that is no news.
   $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-pass-failed>
-  # Comparisons that may trap are compiled to masks and branches; nothing here looks at floating-point exceptions.
-  $<$<COMPILE_LANGUAGE:CXX>:-fno-trapping-math>
-  "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${VJEPA_NATIVE}>>:${native_options}>")
+  "$<$<COMPILE_LANGUAGE:CXX>:${speed_options}>")
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)

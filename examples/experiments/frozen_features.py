@@ -102,10 +102,11 @@ def claim(out, asked):
     out.mkdir(parents=True, exist_ok=True)
     path = out / "asked.json"
     text = json.dumps(asked, indent=2) + "\n"
-    if path.exists() and path.read_text() != text:
+    if not path.exists():
+        write(path, text)
+    elif path.read_text() != text:
         raise Failure(f"{out}: holds a run with other configurations or lists than these (see {path.name}); give another "
                       "--out, or remove the folder to run it again")
-    write(path, text)
 
 
 def evaluate(videos, classes, out, seed, settings, args):

@@ -168,7 +168,7 @@ struct Attention {
   }
 
   /// There is one rounding for each score: to nearest, with ties away from zero, which is half the work of ties to
-  /// even.
+  /// even. The NaN that arithmetic makes stays one.
   static void store(T value, E& to) {
     if constexpr (std::is_same_v<E, bf16>) {
       to.bits = static_cast<std::uint16_t>((std::bit_cast<std::uint32_t>(value) + 0x8000u) >> 16);

@@ -47,7 +47,7 @@ inline float exp(float x) {
   return std::bit_cast<float>(std::bit_cast<std::int32_t>(p) + exponent);
 }
 
-/// e^x with a relative error below 1e-4, a thirtieth of what rounding to bf16 adds, for x of at most 88: half the
+/// e^x with a relative error below 1e-4, a twentieth of what rounding to bf16 adds, for x of at most 88: half the
 /// work of exp.
 inline float exp_coarse(float x) {
   x = x < -87.0f ? -87.0f : x;
