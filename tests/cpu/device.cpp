@@ -1,8 +1,13 @@
 // The CPU device's functions against plain loops in double precision, for every scalar and every product policy that
 // this build has.
 
+#include <pthread.h>
+#include <sys/time.h>
+
 #include <algorithm>
 #include <cmath>
+#include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -54,6 +59,50 @@ void require_close(const Tensor<S>& got, Index n, double tolerance, Expected&& e
     REQUIRE(std::abs(got[i] - expected(i)) <= tolerance * std::max(scale, 1e-30));
   }
 }
+
+/// A handler of timer signals that come while it lives: how often this thread ran it, and how often not on its stack.
+class TimerSignals {
+ public:
+  TimerSignals() {
+    pthread_attr_t attributes;
+    pthread_getattr_np(pthread_self(), &attributes);
+    void* begin = nullptr;
+    std::size_t bytes = 0;
+    pthread_attr_getstack(&attributes, &begin, &bytes);
+    pthread_attr_destroy(&attributes);
+    stack_begin = reinterpret_cast<std::uintptr_t>(begin);
+    stack_end = stack_begin + bytes;
+    thread = pthread_self();
+    count = 0;
+    elsewhere = 0;
+    struct sigaction action {};
+    action.sa_handler = [](int) {
+      if (pthread_equal(pthread_self(), thread) == 0) return;
+      const char here = 0;
+      const auto at = reinterpret_cast<std::uintptr_t>(&here);
+      count = count + 1;
+      if (at < stack_begin || at >= stack_end) elsewhere = elsewhere + 1;
+    };
+    sigaction(SIGALRM, &action, &before_);
+    const itimerval soon{.it_interval = {0, 500}, .it_value = {0, 500}};
+    setitimer(ITIMER_REAL, &soon, nullptr);
+  }
+  TimerSignals(const TimerSignals&) = delete;
+  ~TimerSignals() {
+    const itimerval never{};
+    setitimer(ITIMER_REAL, &never, nullptr);
+    sigaction(SIGALRM, &before_, nullptr);
+  }
+
+  static inline volatile std::sig_atomic_t count = 0;
+  static inline volatile std::sig_atomic_t elsewhere = 0;
+
+ private:
+  static inline pthread_t thread{};
+  static inline std::uintptr_t stack_begin = 0;
+  static inline std::uintptr_t stack_end = 0;
+  struct sigaction before_ {};
+};
 
 double gelu(double x) {
   return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
@@ -306,6 +355,22 @@ TEST_CASE("tokens are gathered, added to, filled and summed where the indices sa
   const std::vector<float> token{7, 8};
   D::fill_tokens(ctx, Vec<const float>(token.data(), 2), xv.tokens(0, 1));
   CHECK(x == std::vector<float>{7, 8, 0.5f, 1.25f, 7, 8, 111.5f, 112.25f});
+}
+
+// oneDNN's older kernels move the stack pointer into the heap, where a handler would overwrite what others keep there.
+TEMPLATE_LIST_TEST_CASE("signal handlers run on the thread's stack during products", "", Devices) {
+  using S = Scalar<TestType>;
+  typename TestType::Context ctx(1);
+  const Index width = 768;
+  const Tensor<S> x(width * width, 1);
+  Tensor<S> dx(width * width, 2);
+  const Mat<const S> in(x.values.data(), width, width);
+  const TimerSignals signals;
+  for (int i = 0; i < 1000 && signals.count < 20; ++i) {
+    TestType::linear_backward_data(ctx, in, in, Mat<S>(dx.data(), width, width));
+  }
+  CHECK(signals.count > 0);
+  CHECK(signals.elsewhere == 0);
 }
 
 TEST_CASE("an exception in a kernel reaches the caller") {

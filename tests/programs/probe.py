@@ -155,11 +155,11 @@ def check_videos(bench):
         process = subprocess.Popen(bench.command("videos.yaml", bench.root / "stopped", "--resume"),
                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         try:
-            process.communicate(timeout=generator.uniform(0.2, 0.7) * seconds)
+            error = process.communicate(timeout=generator.uniform(0.2, 0.7) * seconds)[1]
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL if attempt % 2 else signal.SIGINT)
-            process.communicate()
-        assert process.returncode in (0, 130, -signal.SIGKILL), process.returncode
+            error = process.communicate()[1]
+        assert process.returncode in (0, 130, -signal.SIGKILL), (process.returncode, error)
         if process.returncode == 0:
             break
     assert attempt > 0 and files_of(bench.root / "stopped") == whole, attempt

@@ -21,6 +21,19 @@ struct Operand {
   }
 };
 
+/// A dense copy, in T, of the [rows, cols] operand `from`, lying as it does. Overwrites rows * cols values at `to`.
+template <class S, class T>
+Operand<T> widened(const Operand<S>& from, Index rows, Index cols, T* to) {
+  const Index lines = from.transposed ? cols : rows;
+  const Index length = from.transposed ? rows : cols;
+  for (Index i = 0; i < lines; ++i) {
+    const S* line = from.data + i * from.stride;
+#pragma omp simd
+    for (Index j = 0; j < length; ++j) to[i * length + j] = T(line[j]);
+  }
+  return {to, length, from.transposed};
+}
+
 /// A product policy multiplies one tile on the calling thread:
 ///
 ///   c [m, n] = a [m, k] b [k, n], or += when `accumulate`

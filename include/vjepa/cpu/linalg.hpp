@@ -153,22 +153,11 @@ struct Linalg {
       T* const right = left + m * depth;
       for (Index begin = 0; begin < k; begin += depth) {
         const Index count = std::min(depth, k - begin);
-        Gemm::multiply(converted(a.at(0, begin), m, count, left), converted(b.at(begin, 0), count, n, right), m, n,
-                       count, begin > 0, tile, n);
+        Gemm::multiply(widened(a.at(0, begin), m, count, left), widened(b.at(begin, 0), count, n, right), m, n, count,
+                       begin > 0, tile, n);
       }
       return tile;
     }
-  }
-
-  static Operand<T> converted(Operand<S> from, Index rows, Index cols, T* to) {
-    const Index lines = from.transposed ? cols : rows;
-    const Index length = from.transposed ? rows : cols;
-    for (Index i = 0; i < lines; ++i) {
-      const S* line = from.data + i * from.stride;
-#pragma omp simd
-      for (Index j = 0; j < length; ++j) to[i * length + j] = T(line[j]);
-    }
-    return {to, length, from.transposed};
   }
 };
 

@@ -1,21 +1,25 @@
 #pragma once
 
 #include <array>
+#include <csignal>
 #include <cstddef>
 #include <functional>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <optional>
+#include <string_view>
 #include <type_traits>
 #include <unordered_map>
+#include <vector>
 
 #include "vjepa/core/bf16.hpp"
-#include "vjepa/core/error.hpp"
 #include "vjepa/cpu/eigen_gemm.hpp"
 #include "vjepa/cpu/math.hpp"
 
 namespace vjepa::cpu {
 
-/// oneDNN's products: float by its gemm, bf16 by its matmul primitive with a float result, which uses the
-/// processor's bf16 instructions where there are any. double goes to Eigen: oneDNN has none.
+/// oneDNN's products, by its matmul primitive with a float result; for bf16 it uses the processor's bf16 instructions
+/// where there are any. double goes to Eigen: oneDNN has none. On processors without AVX-512 it may have none of bf16
+/// either, which is then multiplied as float.
 struct OneDnnGemm {
   static constexpr const char* name = "oneDNN";
 
@@ -27,19 +31,49 @@ struct OneDnnGemm {
                        Index c_stride) {
     if constexpr (std::is_same_v<T, double>) {
       EigenGemm::multiply(a, b, m, n, k, accumulate, c, c_stride);
-    } else if constexpr (std::is_same_v<T, float>) {
-      const dnnl_status_t status = dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', m, n, k, 1.0f, a.data,
-                                              a.stride, b.data, b.stride, accumulate ? 1.0f : 0.0f, c, c_stride);
-      if (status != dnnl_success) fail("vjepa::OneDnnGemm: oneDNN refused a product, status ", status);
+    } else if (std::is_same_v<T, bf16> && !multiplies_bf16()) {
+      thread_local std::vector<float> copies;
+      copies.resize(static_cast<std::size_t>((m + n) * k));
+      const Operand<float> left = widened(a, m, k, copies.data());
+      const Operand<float> right = widened(b, k, n, copies.data() + m * k);
+      multiply(left, right, m, n, k, accumulate, c, c_stride);
     } else {
-      Matmul::of({m, n, k, a.stride, b.stride, c_stride, a.transposed, b.transposed, accumulate})
+      Matmul<T>::of({m, n, k, a.stride, b.stride, c_stride, a.transposed, b.transposed, accumulate})
           .run(a.data, b.data, c);
     }
   }
 
  private:
-  /// A compiled bf16 product of one shape. Building one costs as much as a small product, so each thread keeps
-  /// those it has built.
+  static bool multiplies_bf16() {
+    static const bool known = [] {
+      try {
+        const Matmul<bf16> smallest({1, 1, 1, 1, 1, 1, false, false, false});
+        return true;
+      } catch (const dnnl::error&) {
+        return false;
+      }
+    }();
+    return known;
+  }
+
+  /// Keeps signals from the thread as long as it lives; they come when it ends.
+  class SignalsHeld {
+   public:
+    SignalsHeld() {
+      sigset_t all;
+      sigfillset(&all);
+      pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    SignalsHeld(const SignalsHeld&) = delete;
+    ~SignalsHeld() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+   private:
+    sigset_t before_;
+  };
+
+  /// A compiled product of one shape. Building one costs as much as a small product, so each thread keeps those it has
+  /// built.
+  template <class T>
   class Matmul {
    public:
     // m, n, k, the strides of a, b and c, whether a and b are transposed, whether to accumulate
@@ -59,21 +93,38 @@ struct OneDnnGemm {
     explicit Matmul(const Shape& s)
         : engine_(dnnl::engine::kind::cpu, 0),
           stream_(engine_),
-          a_({s[0], s[2]}, Type::bf16, strides(s[3], s[6] != 0)),
-          b_({s[2], s[1]}, Type::bf16, strides(s[4], s[7] != 0)),
-          c_({s[0], s[1]}, Type::f32, strides(s[5], false)),
-          matmul_({{a_, b_, c_}, attributes(s[8] != 0), engine_}) {}
+          a_({s[0], s[2]}, type, strides(s[3], s[6] != 0)),
+          b_({s[2], s[1]}, type, strides(s[4], s[7] != 0)),
+          c_({s[0], s[1]}, Type::f32, strides(s[5], false)) {
+      const auto attributes = adding(s[8] != 0);
+#if DNNL_VERSION_MAJOR >= 3
+      const dnnl::matmul::primitive_desc chosen(engine_, a_, b_, c_, attributes);
+#else
+      const dnnl::matmul::primitive_desc chosen({a_, b_, c_}, attributes, engine_);
+#endif
+      matmul_ = dnnl::matmul(chosen);
+      moves_stack_ = older_than_3_11_2 && std::string_view(chosen.impl_info_str()).starts_with("gemm");
+    }
 
-    void run(const bf16* a, const bf16* b, float* c) {
+    void run(const T* a, const T* b, float* c) {
+      std::optional<SignalsHeld> held;
+      if (moves_stack_) held.emplace();
       // oneDNN takes all memory as mutable; it only reads the operands.
-      matmul_.execute(stream_, {{DNNL_ARG_SRC, dnnl::memory(a_, engine_, const_cast<bf16*>(a))},
-                                {DNNL_ARG_WEIGHTS, dnnl::memory(b_, engine_, const_cast<bf16*>(b))},
+      matmul_.execute(stream_, {{DNNL_ARG_SRC, dnnl::memory(a_, engine_, const_cast<T*>(a))},
+                                {DNNL_ARG_WEIGHTS, dnnl::memory(b_, engine_, const_cast<T*>(b))},
                                 {DNNL_ARG_DST, dnnl::memory(c_, engine_, c)}});
       stream_.wait();
     }
 
    private:
     using Type = dnnl::memory::data_type;
+
+    static constexpr Type type = std::is_same_v<T, float> ? Type::f32 : Type::bf16;
+
+    // Before 3.11.2 oneDNN's gemm kernels keep the stack pointer in the heap for a while, where a signal handler would
+    // overwrite what lies below (https://github.com/uxlfoundation/oneDNN/issues/4845).
+    static constexpr bool older_than_3_11_2 =
+        DNNL_VERSION_MAJOR * 10000 + DNNL_VERSION_MINOR * 100 + DNNL_VERSION_PATCH < 31102;
 
     struct Hash {
       std::size_t operator()(const Shape& shape) const {
@@ -86,7 +137,7 @@ struct OneDnnGemm {
     static dnnl::memory::dims strides(Index stride, bool transposed) {
       return transposed ? dnnl::memory::dims{1, stride} : dnnl::memory::dims{stride, 1};
     }
-    static dnnl::primitive_attr attributes(bool accumulate) {
+    static dnnl::primitive_attr adding(bool accumulate) {
       dnnl::primitive_attr attributes;
       if (accumulate) {
         dnnl::post_ops add;
@@ -102,6 +153,7 @@ struct OneDnnGemm {
     dnnl::memory::desc b_;
     dnnl::memory::desc c_;
     dnnl::matmul matmul_;
+    bool moves_stack_;
   };
 };
 
