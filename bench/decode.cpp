@@ -50,12 +50,14 @@ int run(int argc, char** argv) {
   VideoList list;
   list.add(program::required(*given, "videos", "LIST"));
   std::vector<float> pixels(static_cast<std::size_t>(3 * sampler.frames_per_clip * transform.size * transform.size));
+  SampledClips sampled;
   const auto read = [&](Index clip) {
     const auto key = static_cast<std::uint64_t>(clip);
     VideoReader reader(list.path(clip * list.size() / clips));
     Random when({.seed = seed, .purpose = Purpose::clip, .sample = key});
     Random augment({.seed = seed, .purpose = Purpose::augment, .sample = key});
-    transform(sample_clips(reader, sampler, when).clips.front(), augment, pixels.data());
+    sample_clips(reader, sampler, when, sampled);
+    transform(sampled.clips.front(), augment, pixels.data());
   };
   read(0);  // not counted
   Index next = 0;

@@ -31,7 +31,19 @@ struct ClipTransform {
 
   /// Writes normalised pixels, [3, frames.count, size, size], to `out`. Augmentation overwrites `frames`.
   void operator()(Frames& frames, Random& random, float* out) const {
-    if (static_camera) frames = cut_out(frames, moving_box(frames));
+    if (static_camera) {
+      Frames moving = cut_out(frames, moving_box(frames));
+      augmented(moving, random, out);
+      remove_background(out, frames.count, size * size);
+    } else {
+      augmented(frames, random, out);
+    }
+    if (erasing) (*erasing)(out, frames.count, size, size, random);
+  }
+
+ private:
+  /// Everything but the treatment of a static camera's background and random erasing.
+  void augmented(Frames& frames, Random& random, float* out) const {
     if (const auto* policy = std::get_if<RandomAugment>(&augment)) (*policy)(frames, random);
     if (const auto* policy = std::get_if<AutoAugment>(&augment)) (*policy)(frames, random);
     const Box first = random_box(frames.height, frames.width, scale, aspect_ratio, random);
@@ -42,11 +54,8 @@ struct ClipTransform {
       crop_resized(frames.frame(t), frames.width, box, size, mirrored, out + t * size * size,
                    frames.count * size * size);
     }
-    if (static_camera) remove_background(out, frames.count, size * size);
-    if (erasing) (*erasing)(out, frames.count, size, size, random);
   }
 
- private:
   /// The box at frame t: of the first one's size, kept inside the frame.
   static Box between(const Box& first, const Box& last, Index t, const Frames& frames) {
     const double part = frames.count > 1 ? static_cast<double>(t) / static_cast<double>(frames.count - 1) : 0;

@@ -25,7 +25,7 @@ class FrameStream {
     double seconds = 0;
   };
 
-  explicit FrameStream(VideoSource source) : source_(std::move(source)), convert_(*source_.stream()) {}
+  explicit FrameStream(VideoSource source) : source_(std::move(source)), converter_(*source_.stream()) {}
 
   double fps() const { return source_.fps(); }
 
@@ -44,13 +44,12 @@ class FrameStream {
   Frame converted() {
     Frame out;
     try {
-      out.picture.pixels = convert_(*frame_);
+      converter_.convert(*frame_);
     } catch (const Error& e) {
       source_.bad(e.what());
     }
-    out.picture.count = 1;
-    out.picture.height = convert_.height();
-    out.picture.width = convert_.width();
+    out.picture = Frames(1, converter_.height(), converter_.width());
+    converter_.copy_to(out.picture.frame(0));
     const std::int64_t time = frame_->best_effort_timestamp;
     const double seconds = time == AV_NOPTS_VALUE ? static_cast<double>(number_) / fps()
                                                   : static_cast<double>(time) * av_q2d(source_.stream()->time_base);
@@ -60,7 +59,7 @@ class FrameStream {
   }
 
   VideoSource source_;
-  PictureConverter convert_;
+  PictureConverter converter_;
   ffmpeg::Packet packet_{av_packet_alloc()};
   ffmpeg::Picture frame_{av_frame_alloc()};
   bool ended_ = false;

@@ -20,6 +20,14 @@ struct Frames {
   Frames(Index frames, Index rows, Index columns)
       : count(frames), height(rows), width(columns), pixels(static_cast<std::size_t>(frames * rows * columns * 3)) {}
 
+  /// Another size; the pixels are anything. Memory is kept for the largest there was.
+  void reshape(Index frames, Index rows, Index columns) {
+    count = frames;
+    height = rows;
+    width = columns;
+    pixels.resize(static_cast<std::size_t>(frames * rows * columns * 3));
+  }
+
   /// Bytes of one frame.
   Index frame_size() const { return height * width * 3; }
   std::uint8_t* frame(Index i) { return pixels.data() + i * frame_size(); }

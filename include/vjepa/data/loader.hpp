@@ -115,6 +115,7 @@ class Loader {
   }
 
   void work() {
+    SampledClips sampled;  // read into again and again
     std::unique_lock lock(mutex_);
     for (;;) {
       space_.wait(lock, [&] { return stopping_ || next_task_ < (next_ + ahead) * samples(); });
@@ -124,7 +125,7 @@ class Loader {
       lock.unlock();
       std::exception_ptr error;
       try {
-        read_sample(task, slot);
+        read_sample(task, sampled, slot);
       } catch (...) {
         error = std::current_exception();
       }
@@ -140,7 +141,7 @@ class Loader {
     }
   }
 
-  void read_sample(std::int64_t task, Slot& slot) {
+  void read_sample(std::int64_t task, SampledClips& sampled, Slot& slot) {
     const Index place = task % samples();
     const auto key = static_cast<std::uint64_t>(task);
     const auto count = static_cast<std::uint64_t>(list_->size());
@@ -150,7 +151,7 @@ class Loader {
       const Index video =
           attempt == 0 ? list_->at(options_.seed, key, options_.weights) : static_cast<Index>(others(attempt - 1));
       try {
-        read_clips(video, key, attempt, place, slot);
+        read_clips(video, key, attempt, place, sampled, slot);
         return;
       } catch (const Error& e) {
         skipped.emplace_back(video, e.what());
@@ -161,7 +162,8 @@ class Loader {
     fail("none of the ", count, " videos can be used; the first: ", skipped.front().second);
   }
 
-  void read_clips(Index video, std::uint64_t key, std::uint64_t attempt, Index place, Slot& slot) const {
+  void read_clips(Index video, std::uint64_t key, std::uint64_t attempt, Index place, SampledClips& sampled,
+                  Slot& slot) const {
     const std::filesystem::path path = list_->path(video);
     check_size(path);
     VideoReader reader(path);
@@ -172,7 +174,7 @@ class Loader {
     }
     Random when({.seed = options_.seed, .purpose = Purpose::clip, .epoch = attempt, .sample = key});
     Random augment({.seed = options_.seed, .purpose = Purpose::augment, .epoch = attempt, .sample = key});
-    SampledClips sampled = sample_clips(reader, sampler, when);
+    sample_clips(reader, sampler, when, sampled);
     for (Index c = 0; c < sampler.num_clips; ++c) {
       options_.transform(sampled.clips[static_cast<std::size_t>(c)], augment,
                          slot.clips.data() + (c * samples() + place) * clip_size());

@@ -24,8 +24,8 @@ class PictureConverter {
   Index height() const { return height_; }
   Index width() const { return width_; }
 
-  /// The picture as [height, width, 3]. Throws Error when FFmpeg cannot convert pixels of its kind.
-  std::vector<std::uint8_t> operator()(const AVFrame& frame) {
+  /// Converts a picture, which `copy_to` then gives. Throws Error when FFmpeg cannot convert pixels of its kind.
+  void convert(const AVFrame& frame) {
     if (width_ == 0) {
       width_ = transposed_ ? frame.height : frame.width;
       height_ = transposed_ ? frame.width : frame.height;
@@ -45,14 +45,30 @@ class PictureConverter {
     const int* rgb = sws_getCoefficients(SWS_CS_DEFAULT);
     sws_setColorspaceDetails(scaler, matrix, frame.color_range == AVCOL_RANGE_JPEG, rgb, 1, 0, 1 << 16, 1 << 16);
     // swscale may write a little past a row: it gets rows of its own.
-    const int row_bytes = (columns * 3 + 63) / 64 * 64;
-    scaled_.resize(static_cast<std::size_t>(row_bytes) * static_cast<std::size_t>(rows) + 64);
+    row_bytes_ = (columns * 3 + 63) / 64 * 64;
+    scaled_.resize(static_cast<std::size_t>(row_bytes_) * static_cast<std::size_t>(rows) + 64);
     std::uint8_t* planes[4] = {scaled_.data(), nullptr, nullptr, nullptr};
-    const int strides[4] = {row_bytes, 0, 0, 0};
+    const int strides[4] = {row_bytes_, 0, 0, 0};
     if (sws_scale(scaler, frame.data, frame.linesize, 0, frame.height, planes, strides) != rows) {
       fail("has a frame that FFmpeg cannot turn into RGB");
     }
-    return oriented(rows, columns, row_bytes);
+  }
+
+  /// Writes the picture converted last, [height, width, 3].
+  void copy_to(std::uint8_t* out) const {
+    if (!transposed_ && !mirrored_x_ && !mirrored_y_) {
+      for (Index y = 0; y < height_; ++y) std::copy_n(scaled_.data() + y * row_bytes_, width_ * 3, out + y * width_ * 3);
+      return;
+    }
+    for (Index y = 0; y < height_; ++y) {
+      for (Index x = 0; x < width_; ++x, out += 3) {
+        const Index shown_x = mirrored_x_ ? width_ - 1 - x : x;
+        const Index shown_y = mirrored_y_ ? height_ - 1 - y : y;
+        const Index row = transposed_ ? shown_x : shown_y;
+        const Index column = transposed_ ? shown_y : shown_x;
+        std::copy_n(scaled_.data() + row * row_bytes_ + column * 3, 3, out);
+      }
+    }
   }
 
  private:
@@ -66,37 +82,14 @@ class PictureConverter {
     mirrored_y_ = (transposed_ ? m[1] : m[4]) < 0;
   }
 
-  std::vector<std::uint8_t> oriented(int rows, int columns, int row_bytes) const {
-    std::vector<std::uint8_t> out;
-    out.reserve(static_cast<std::size_t>(height_ * width_ * 3));
-    if (!transposed_ && !mirrored_x_ && !mirrored_y_) {
-      for (Index y = 0; y < height_; ++y) {
-        const std::uint8_t* from = scaled_.data() + y * row_bytes;
-        out.insert(out.end(), from, from + width_ * 3);
-      }
-      return out;
-    }
-    for (Index y = 0; y < height_; ++y) {
-      for (Index x = 0; x < width_; ++x) {
-        const Index shown_x = mirrored_x_ ? width_ - 1 - x : x;
-        const Index shown_y = mirrored_y_ ? height_ - 1 - y : y;
-        const Index from_x = transposed_ ? shown_y : shown_x;
-        const Index from_y = transposed_ ? shown_x : shown_y;
-        const std::uint8_t* from =
-            scaled_.data() + std::min<Index>(from_y, rows - 1) * row_bytes + std::min<Index>(from_x, columns - 1) * 3;
-        out.insert(out.end(), from, from + 3);
-      }
-    }
-    return out;
-  }
-
   ffmpeg::Scaler scaler_;
   bool transposed_ = false;
   bool mirrored_x_ = false;
   bool mirrored_y_ = false;
   Index width_ = 0;
   Index height_ = 0;
-  std::vector<std::uint8_t> scaled_;
+  std::vector<std::uint8_t> scaled_;  // as decoded, rows of row_bytes_
+  int row_bytes_ = 0;
 };
 
 }  // namespace vjepa

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <iterator>
-#include <map>
 #include <set>
 #include <span>
 #include <string>
@@ -51,29 +51,38 @@ class VideoReader {
 
   /// The frames of these numbers, in the order asked; numbers may repeat. Throws VideoError when one does not exist or
   /// cannot be decoded.
-  Frames read(std::span<const Index> indices) {
-    for (const Index i : indices) {
-      if (i < 0 || i >= frame_count()) bad("has ", frame_count(), " frames; there is no frame ", i);
+  Frames read(std::span<const Index> numbers) {
+    std::vector<Frames> one;
+    read({{numbers.begin(), numbers.end()}}, one);
+    return std::move(one.front());
+  }
+
+  /// The same for the numbers of several clips, in one pass over the video. Overwrites `clips`, whose memory is used
+  /// again.
+  void read(const std::vector<std::vector<Index>>& numbers, std::vector<Frames>& clips) {
+    clips.resize(numbers.size());
+    std::set<Index> wanted;
+    for (std::size_t c = 0; c < numbers.size(); ++c) {
+      for (const Index i : numbers[c]) {
+        if (i < 0 || i >= frame_count()) bad("has ", frame_count(), " frames; there is no frame ", i);
+      }
+      wanted.insert(numbers[c].begin(), numbers[c].end());
+      clips[c].reshape(static_cast<Index>(numbers[c].size()), converter_.height(), converter_.width());
     }
-    std::set<Index> wanted(indices.begin(), indices.end());
-    pictures_.clear();
+    const Take take = [&](Index number, const AVFrame& frame) { put(number, frame, numbers, clips); };
     if (counted_) {
       rewind();
-      decode_counted(wanted);
+      decode_counted(wanted, take);
     } else {
-      decode_wanted(wanted);
+      decode_wanted(wanted, take);
     }
     if (!wanted.empty()) bad("frame ", *wanted.begin(), " of ", frame_count(), " cannot be decoded");
-    Frames frames(static_cast<Index>(indices.size()), converter_.height(), converter_.width());
-    for (std::size_t i = 0; i < indices.size(); ++i) {
-      const auto& picture = pictures_.at(indices[i]);
-      std::copy(picture.begin(), picture.end(), frames.frame(static_cast<Index>(i)));
-    }
-    pictures_.clear();
-    return frames;
   }
 
  private:
+  /// Takes the frame of a number that is wanted.
+  using Take = std::function<void(Index, const AVFrame&)>;
+
   template <class... Parts>
   [[noreturn]] void bad(const Parts&... parts) const {
     source_.bad(parts...);
@@ -109,32 +118,32 @@ class VideoReader {
   void count_frames() {
     rewind();
     std::set<Index> none;
-    decode_counted(none);
+    decode_counted(none, {});
     if (frames_counted_ == 0) bad("holds no frame that can be decoded");
   }
 
   /// Starts again at the beginning of the file.
   void rewind() { source_ = VideoSource::open(path_); }
 
-  /// Decodes until `take(frame)` returns false or the file ends.
-  template <class Take>
-  void decode(Take&& take) {
+  /// Decodes until `more_wanted(frame)` returns false or the file ends.
+  template <class More>
+  void decode(More&& more_wanted) {
     bool more = true;
     while (more) {
       more = source_.next_packet(*packet_);
       int e = avcodec_send_packet(source_.codec(), more ? packet_.get() : nullptr);
       if (e < 0 && more) continue;  // a packet that is broken makes no frame; whoever wants it will miss it
       while ((e = avcodec_receive_frame(source_.codec(), frame_.get())) >= 0) {
-        if (!take(*frame_)) return;
+        if (!more_wanted(*frame_)) return;
       }
     }
   }
 
-  void decode_counted(std::set<Index>& wanted) {
+  void decode_counted(std::set<Index>& wanted, const Take& take) {
     Index number = 0;
     const bool counting = wanted.empty();
     decode([&](const AVFrame& frame) {
-      if (wanted.erase(number) == 1) pictures_[number] = picture(frame);
+      if (wanted.erase(number) == 1) take(number, frame);
       ++number;
       return counting || !wanted.empty();
     });
@@ -143,13 +152,13 @@ class VideoReader {
 
   /// Decodes from key frame to key frame. Where a seek did not lead to the frame wanted, as in containers without an
   /// index, decoding begins further back, and at last at the beginning of the file.
-  void decode_wanted(std::set<Index>& wanted) {
+  void decode_wanted(std::set<Index>& wanted, const Take& take) {
     Index back = 0;
     while (!wanted.empty()) {
       const Index first = *wanted.begin();
       const bool from_beginning = !seek(first, back);
       if (from_beginning) rewind();
-      decode_run(wanted, first);
+      decode_run(wanted, first, take);
       if (!wanted.contains(first)) continue;
       if (from_beginning) return;
       back = 2 * back + 1;
@@ -157,14 +166,14 @@ class VideoReader {
   }
 
   /// Decodes until the next wanted frame has been passed or, once there was the `first`, is better reached by a seek.
-  void decode_run(std::set<Index>& wanted, Index first) {
+  void decode_run(std::set<Index>& wanted, Index first, const Take& take) {
     decode([&](const AVFrame& frame) {
       const std::int64_t time = frame.best_effort_timestamp;
       const auto at = std::lower_bound(shown_.begin(), shown_.end(), time);
       if (at == shown_.end() || *at != time) return true;
       const Index number = at - shown_.begin();
       const bool damaged = (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0;
-      if (!damaged && wanted.erase(number) == 1) pictures_[number] = picture(frame);
+      if (!damaged && wanted.erase(number) == 1) take(number, frame);
       if (wanted.empty()) return false;
       const Index next = *wanted.begin();
       const bool passed = next <= number;
@@ -186,11 +195,20 @@ class VideoReader {
     return true;
   }
 
-  std::vector<std::uint8_t> picture(const AVFrame& frame) {
+  /// Writes a frame to every place where clips have its number.
+  void put(Index number, const AVFrame& frame, const std::vector<std::vector<Index>>& numbers,
+           std::vector<Frames>& clips) {
+    const bool first = converter_.width() == 0;
     try {
-      return converter_(frame);
+      converter_.convert(frame);
     } catch (const Error& e) {
       bad(e.what());
+    }
+    for (std::size_t c = 0; c < numbers.size(); ++c) {
+      if (first) clips[c].reshape(clips[c].count, converter_.height(), converter_.width());
+      for (std::size_t i = 0; i < numbers[c].size(); ++i) {
+        if (numbers[c][i] == number) converter_.copy_to(clips[c].frame(static_cast<Index>(i)));
+      }
     }
   }
 
@@ -204,7 +222,6 @@ class VideoReader {
   std::vector<std::int64_t> keys_;    // time stamps of the key frames, sorted
   bool counted_ = false;              // time stamps do not tell frames apart
   Index frames_counted_ = 0;
-  std::map<Index, std::vector<std::uint8_t>> pictures_;
 };
 
 }  // namespace vjepa

@@ -54,7 +54,8 @@ struct ViewReader {
       views.seconds = {0};
       return views;
     }
-    SampledClips sampled = sample_clips(reader, sampler, when);
+    SampledClips sampled;
+    sample_clips(reader, sampler, when, sampled);
     for (std::size_t c = 0; c < sampled.clips.size(); ++c) {
       const std::vector<float> pixels = transformed(sampled.clips[c], augment);
       views.clips.insert(views.clips.end(), pixels.begin(), pixels.end());
