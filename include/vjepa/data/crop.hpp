@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "vjepa/core/random.hpp"
@@ -72,6 +73,19 @@ struct BilinearTaps {
   }
 };
 
+/// Resizes a row of RGB along x, mirrored where `flip` says so, into its channels: `out` is [3, size].
+inline void resize_row(const std::uint8_t* row, const BilinearTaps& taps, bool flip, float* out) {
+  const auto size = static_cast<Index>(taps.low.size());
+  for (Index x = 0; x < size; ++x) {
+    const auto i = static_cast<std::size_t>(x);
+    const std::uint8_t* const left = row + 3 * taps.low[i];
+    const std::uint8_t* const right = row + 3 * taps.high[i];
+    const float across = taps.weight[i];
+    float* const to = out + (flip ? size - 1 - x : x);
+    for (Index c = 0; c < 3; ++c) to[c * size] = (1 - across) * left[c] + across * right[c];
+  }
+}
+
 }  // namespace detail
 
 /// Cuts `box` out of frame [height, width, 3], resizes it to size x size by bilinear interpolation, mirrors it where
@@ -80,22 +94,28 @@ inline void crop_resized(const std::uint8_t* frame, Index frame_width, const Box
                          float* out, Index channel_stride) {
   const detail::BilinearTaps rows(box.height, size);
   const detail::BilinearTaps columns(box.width, size);
-  const auto at = [](const std::vector<Index>& v, Index i) { return v[static_cast<std::size_t>(i)]; };
+  // Rows of the frame, resized along x, channel by channel: the last two are kept, for rows of the crop share them.
+  std::vector<float> lines(static_cast<std::size_t>(2 * 3 * size));
+  std::array<Index, 2> held = {-1, -1};
+  const auto line = [&](Index row) {
+    const auto place = static_cast<std::size_t>(row % 2);
+    float* const to = lines.data() + static_cast<Index>(place) * 3 * size;
+    if (std::exchange(held[place], row) != row) {
+      detail::resize_row(frame + ((box.top + row) * frame_width + box.left) * 3, columns, flip, to);
+    }
+    return to;
+  };
   for (Index y = 0; y < size; ++y) {
-    const std::uint8_t* upper = frame + ((box.top + at(rows.low, y)) * frame_width + box.left) * 3;
-    const std::uint8_t* lower = frame + ((box.top + at(rows.high, y)) * frame_width + box.left) * 3;
-    const float down = rows.weight[static_cast<std::size_t>(y)];
-    for (Index x = 0; x < size; ++x) {
-      const Index left = at(columns.low, x) * 3;
-      const Index right = at(columns.high, x) * 3;
-      const float across = columns.weight[static_cast<std::size_t>(x)];
-      float* to = out + y * size + (flip ? size - 1 - x : x);
-      for (Index c = 0; c < 3; ++c) {
-        const float top = (1 - across) * upper[left + c] + across * upper[right + c];
-        const float bottom = (1 - across) * lower[left + c] + across * lower[right + c];
-        const float value = (1 - down) * top + down * bottom;
-        to[c * channel_stride] =
-            (value - pixel_mean[static_cast<std::size_t>(c)]) / pixel_std[static_cast<std::size_t>(c)];
+    const auto i = static_cast<std::size_t>(y);
+    const float* const top = line(rows.low[i]);
+    const float* const bottom = line(rows.high[i]);
+    const float down = rows.weight[i];
+    for (Index c = 0; c < 3; ++c) {
+      const float mean = pixel_mean[static_cast<std::size_t>(c)];
+      const float deviation = pixel_std[static_cast<std::size_t>(c)];
+      float* const to = out + c * channel_stride + y * size;
+      for (Index x = c * size; x < (c + 1) * size; ++x) {
+        to[x - c * size] = ((1 - down) * top[x] + down * bottom[x] - mean) / deviation;
       }
     }
   }
