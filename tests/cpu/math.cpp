@@ -29,13 +29,21 @@ TEST_CASE("erf in float has the accuracy it states") {
   }
 }
 
+TEST_CASE("coarse erf has the accuracy it states") {
+  for (float x = -6.0f; x < 6.0f; x += 0.00037f) {
+    REQUIRE(std::abs(cpu::erf_coarse(x) - std::erf(static_cast<double>(x))) <= 2.3e-5);
+  }
+}
+
 TEST_CASE("gelu and its derivative are those of the definition") {
   for (float x = -8.0f; x < 8.0f; x += 0.0011f) {
     const auto exact = static_cast<double>(x);
     const double cdf = 0.5 * std::erfc(-exact / std::sqrt(2.0));
     const double pdf = std::exp(-exact * exact / 2) / std::sqrt(2 * 3.14159265358979323846);
-    REQUIRE(std::abs(cpu::gelu(x) - exact * cdf) <= 1e-6);
-    REQUIRE(std::abs(cpu::gelu_derivative(x) - (cdf + exact * pdf)) <= 1e-6);
-    REQUIRE(cpu::gelu(exact) == Approx(exact * cdf).margin(1e-14));
+    REQUIRE(std::abs(cpu::gelu<float>(x) - exact * cdf) <= 1e-6);
+    REQUIRE(std::abs(cpu::gelu_derivative<float>(x) - (cdf + exact * pdf)) <= 1e-6);
+    REQUIRE(std::abs(cpu::gelu<bf16>(x) - exact * cdf) <= 1e-4);
+    REQUIRE(std::abs(cpu::gelu_derivative<bf16>(x) - (cdf + exact * pdf)) <= 1e-4);
+    REQUIRE(cpu::gelu<double>(exact) == Approx(exact * cdf).margin(1e-14));
   }
 }

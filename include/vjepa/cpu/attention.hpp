@@ -110,7 +110,7 @@ struct Attention {
           E* const dw = dweights + i * queries;
 #pragma omp simd
           for (Index j = 0; j < queries; ++j) {
-            const T weight = exponential(s[j] * scale - log_sums[j]);
+            const T weight = exp_for<E>(s[j] * scale - log_sums[j]);
             store(weight, w[j]);
             store(weight * (ds[j] - delta[j]), dw[j]);
           }
@@ -158,15 +158,6 @@ struct Attention {
     for (Index j = 0; j < dim; ++j) to[j] = from[j] * factor;
   }
 
-  /// e^x, as exact as what becomes of it.
-  static T exponential(T x) {
-    if constexpr (std::is_same_v<E, bf16>) {
-      return exp_coarse(x);
-    } else {
-      return exp(x);
-    }
-  }
-
   /// There is one rounding for each score: to nearest, with ties away from zero, which is half the work of ties to
   /// even. The NaN that arithmetic makes stays one.
   static void store(T value, E& to) {
@@ -193,7 +184,7 @@ struct Attention {
     T total = 0;
 #pragma omp simd reduction(+ : total)
     for (Index j = 0; j < n; ++j) {
-      const T e = exponential(x[j] * scale - largest);
+      const T e = exp_for<E>(x[j] * scale - largest);
       store(e, out[j]);
       total += e;
     }

@@ -71,14 +71,12 @@ struct Linalg {
             [&](Index row, Index col, const T* tile, Index count) {
               const S* b = bias.data() + col;
               S* out = y.row(row) + col;
-              if (!pre.empty()) {
-                S* kept = pre.row(row) + col;
-#pragma omp simd
-                for (Index j = 0; j < count; ++j) kept[j] = tile[j] + T(b[j]);
-              }
       // Rounded to S first, so that the backward pass sees the value GELU was taken of.
 #pragma omp simd
-              for (Index j = 0; j < count; ++j) out[j] = gelu(T(S(tile[j] + T(b[j]))));
+              for (Index j = 0; j < count; ++j) out[j] = tile[j] + T(b[j]);
+              if (!pre.empty()) std::copy_n(out, count, pre.row(row) + col);
+#pragma omp simd
+              for (Index j = 0; j < count; ++j) out[j] = gelu<S>(T(out[j]));
             });
   }
 
@@ -97,7 +95,7 @@ struct Linalg {
               const S* p = pre.row(row) + col;
               S* out = dx.row(row) + col;
 #pragma omp simd
-              for (Index j = 0; j < count; ++j) out[j] = tile[j] * gelu_derivative(T(p[j]));
+              for (Index j = 0; j < count; ++j) out[j] = tile[j] * gelu_derivative<S>(T(p[j]));
             });
   }
 

@@ -140,7 +140,7 @@ struct Rows {
         const S* in = x.row(i);
         S* out = y.row(i);
 #pragma omp simd
-        for (Index j = 0; j < n; ++j) out[j] = cpu::gelu(T(in[j]));
+        for (Index j = 0; j < n; ++j) out[j] = cpu::gelu<S>(T(in[j]));
       }
     });
   }
