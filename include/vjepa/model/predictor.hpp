@@ -8,6 +8,7 @@
 #include "vjepa/core/device.hpp"
 #include "vjepa/core/params.hpp"
 #include "vjepa/nn/block.hpp"
+#include "vjepa/nn/last_block.hpp"
 #include "vjepa/nn/layer_norm.hpp"
 #include "vjepa/nn/linear.hpp"
 #include "vjepa/nn/positions.hpp"
@@ -37,10 +38,11 @@ struct Predictor {
 
   using EmbedIn = Linear<S.encoder_dim, S.dim>;
   using Layer = Block<S.dim, S.heads, S.hidden>;
+  using LastLayer = LastBlock<Layer>;
   using Norm = LayerNorm<S.dim>;
   using ProjOut = Linear<S.dim, S.encoder_dim>;
 
-  Index depth = 12;
+  Index depth = 12;       // at least 1
   Index mask_tokens = 2;  // mask group i uses token i modulo this number
   bool zero_init_mask_tokens = true;
 
@@ -95,11 +97,13 @@ struct Predictor {
     Sequences sequences() const {
       return {.batch = context_idx.rows(), .tokens = context_idx.cols() + target_idx.cols()};
     }
+    Sequences targets() const { return {.batch = target_idx.rows(), .tokens = target_idx.cols()}; }
   };
 
   template <Device D>
   struct Saved {
-    std::vector<typename Layer::template Saved<D>> blocks;
+    std::vector<typename Layer::template Saved<D>> blocks;  // but the last
+    typename LastLayer::template Saved<D> last;
     Out<D, S.dim> targets;
     typename Norm::template Saved<D> norm;
   };
@@ -112,17 +116,18 @@ struct Predictor {
     auto x = arena.template take<Scalar<D>, Dyn, S.dim>(s.rows());
     assemble<D>(ctx, arena, p, input, sequence(x, s));
     saved.blocks.clear();
-    for (const auto& block : p.predictor_blocks) {
+    for (std::size_t i = 0; i + 1 < p.predictor_blocks.size(); ++i) {
       const auto next = arena.template take<Scalar<D>, Dyn, S.dim>(s.rows());
       saved.blocks.push_back(Layer::template Saved<D>::take(arena, s));
-      Layer::template forward<D>(ctx, arena, block, s, x, next, saved.blocks.back());
+      Layer::template forward<D>(ctx, arena, p.predictor_blocks[i], s, x, next, saved.blocks.back());
       x = next;
     }
 
-    saved.targets = arena.template take<Scalar<D>, Dyn, S.dim>(input.target_idx.size());
-    saved.norm = Norm::template Saved<D>::take(arena, saved.targets.rows());
-    const Sequences targets{.batch = s.batch, .tokens = input.target_idx.cols()};
-    D::copy_tokens(ctx, targets_of(sequence(x, s), input), sequence(saved.targets, targets));
+    const Sequences targets = input.targets();
+    saved.targets = arena.template take<Scalar<D>, Dyn, S.dim>(targets.rows());
+    saved.last = LastLayer::template Saved<D>::take(arena, s, targets);
+    LastLayer::template forward<D>(ctx, arena, p.predictor_blocks.back(), s, targets, x, saved.targets, saved.last);
+    saved.norm = Norm::template Saved<D>::take(arena, targets.rows());
     const typename Arena<D>::Scope scope(arena);
     const auto normed = arena.template take<Scalar<D>, Dyn, S.dim>(targets.rows());
     Norm::template forward<D>(ctx, p.predictor_norm, saved.targets, normed, saved.norm);
@@ -138,8 +143,8 @@ struct Predictor {
     const typename Arena<D>::Scope scope(arena);
     const Sequences s = input.sequences();
     const auto dx = arena.template take<Scalar<D>, Dyn, S.dim>(s.rows());
-    backward_head<D>(ctx, arena, p, input, saved, dy, sequence(dx, s), g);
-    for (std::size_t i = p.predictor_blocks.size(); i-- > 0;) {
+    backward_targets<D>(ctx, arena, p, input, saved, dy, dx, g);
+    for (std::size_t i = saved.blocks.size(); i-- > 0;) {
       Layer::template backward<D>(ctx, arena, p.predictor_blocks[i], s, saved.blocks[i], dx, dx, g.predictor_blocks[i]);
     }
     D::sum_tokens(ctx, targets_of(sequence(dx, s), input), g.mask_tokens[token_of(p, input)].flat());
@@ -181,21 +186,21 @@ struct Predictor {
     D::add_positions(ctx, input.positions, input.target_idx, targets);
   }
 
-  /// The gradient of the last block's output: zero for the context, through norm and projection for targets.
+  /// From the gradient of the guesses to that of the last block's input, dx.
   template <Device D>
-  static void backward_head(Context<D>& ctx, Arena<D>& arena, const Params<const Scalar<D>>& p, const Input<D>& input,
-                            const Saved<D>& saved, In<D, S.encoder_dim> dy, View<Scalar<D>, Dyn, Dyn, S.dim> dx,
-                            const Params<Grad<D>>& g) {
+  static void backward_targets(Context<D>& ctx, Arena<D>& arena, const Params<const Scalar<D>>& p,
+                               const Input<D>& input, const Saved<D>& saved, In<D, S.encoder_dim> dy, Out<D, S.dim> dx,
+                               const Params<Grad<D>>& g) {
     const typename Arena<D>::Scope scope(arena);
-    const Sequences targets{.batch = dx.rows(), .tokens = input.target_idx.cols()};
+    const Sequences targets = input.targets();
     const auto normed = arena.template take<Scalar<D>, Dyn, S.dim>(targets.rows());
-    const auto dnormed = arena.template take<Scalar<D>, Dyn, S.dim>(targets.rows());
+    const auto dtargets = arena.template take<Scalar<D>, Dyn, S.dim>(targets.rows());
     Norm::template forward<D>(ctx, p.predictor_norm, saved.targets, normed, {});
-    ProjOut::template backward<D>(ctx, p.predictor_proj, normed, dy, dnormed, g.predictor_proj);
-    Norm::template backward<D>(ctx, p.predictor_norm, saved.targets, saved.norm, dnormed, {}, dnormed,
+    ProjOut::template backward<D>(ctx, p.predictor_proj, normed, dy, dtargets, g.predictor_proj);
+    Norm::template backward<D>(ctx, p.predictor_norm, saved.targets, saved.norm, dtargets, {}, dtargets,
                                g.predictor_norm);
-    D::clear(ctx, dx.data(), sizeof(Scalar<D>) * static_cast<std::size_t>(dx.size()));
-    D::copy_tokens(ctx, sequence(dnormed, targets), targets_of(dx, input));
+    LastLayer::template backward<D>(ctx, arena, p.predictor_blocks.back(), input.sequences(), targets, saved.last,
+                                    dtargets, dx, g.predictor_blocks.back());
   }
 };
 
