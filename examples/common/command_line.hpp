@@ -53,8 +53,8 @@ inline std::string required(const Given& given, const char* name, const char* va
 }
 
 /// The options that say what computes.
-inline void add_device(po::options_description& options, const char* devices = "cpu") {
-  options.add_options()("device", po::value<std::string>()->default_value("cpu"), devices)(
+inline void add_device(po::options_description& options) {
+  options.add_options()("device", po::value<std::string>()->default_value("cpu"), "cpu, or a GPU: cuda:0")(
       "threads", po::value<int>()->default_value(0), "threads of computation on the CPU; 0: every core");
 }
 
@@ -82,13 +82,6 @@ inline Device device(const Given& given) {
     vjepa::fail("--threads ", chosen.threads, ": choose 0 (every core) to 1024");
   }
   return chosen;
-}
-
-/// --threads of a program that has no other device than the CPU.
-inline int cpu_threads(const Given& given) {
-  const Device chosen = device(given);
-  if (chosen.gpu) vjepa::fail("--device ", given["device"].as<std::string>(), ": this program runs on cpu alone");
-  return chosen.threads;
 }
 
 /// The exit status of run(argc, argv), or 1 and the error told.

@@ -26,6 +26,8 @@ struct ClassifyRequest {
 // every file could be read.
 bool classify_cpu_float32(const ClassifyRequest& request);
 bool classify_cpu_bfloat16(const ClassifyRequest& request);
+bool classify_cuda_float32(const ClassifyRequest& request, int device);
+bool classify_cuda_bfloat16(const ClassifyRequest& request, int device);
 
 template <vjepa::Device D>
 bool classify(vjepa::Context<D>& ctx, const ClassifyRequest& request) {

@@ -52,6 +52,15 @@ ProbeConfig configuration(const Checkpoint& probe, const program::Given& given) 
   return read_probe_settings(*settings, probe.path().string());
 }
 
+/// Whether every file could be read.
+bool classify(const ClassifyRequest& request, const program::Device& device) {
+  const bool narrow = request.config.optimization.dtype == Precision::bfloat16;
+  if (device.gpu) {
+    return narrow ? classify_cuda_bfloat16(request, *device.gpu) : classify_cuda_float32(request, *device.gpu);
+  }
+  return narrow ? classify_cpu_bfloat16(request) : classify_cpu_float32(request);
+}
+
 int run(int argc, char** argv) {
   po::options_description all("vjepa-classify --probe CKPT --encoder CKPT FILE...: the classes of videos or images");
   auto add = all.add_options();
@@ -72,14 +81,13 @@ int run(int argc, char** argv) {
   const int top = given["top"].as<int>();
   if (top < 1) fail("--top ", top, ": it must be at least 1");
   request.top = static_cast<std::size_t>(top);
-  request.threads = program::cpu_threads(given);
+  const program::Device device = program::device(given);
+  request.threads = device.threads;
 
   const Checkpoint probe(request.probe);
   request.config = configuration(probe, given);
   request.classes = class_names(probe, given["labels"].as<std::string>(), request.config.data.num_classes);
-  const bool whole = request.config.optimization.dtype == Precision::bfloat16 ? classify_cpu_bfloat16(request)
-                                                                              : classify_cpu_float32(request);
-  return whole ? 0 : 1;
+  return classify(request, device) ? 0 : 1;
 }
 
 }  // namespace

@@ -116,7 +116,7 @@ Pool pool(const std::string& word) {
   fail("--pool ", word, ": choose mean, tokens or probe");
 }
 
-ExtractOptions parsed(const program::Given& given) {
+ExtractOptions parsed(const program::Given& given, const program::Device& device) {
   constexpr Index many = 1'000'000;
   ExtractOptions o;
   o.checkpoint = program::required(given, "checkpoint", "FILE");
@@ -141,7 +141,7 @@ ExtractOptions parsed(const program::Given& given) {
   o.limit = in_range<Index>(given, "limit", 0, many);
   o.batch = in_range<Index>(given, "batch", 1, 4096);
   o.workers = in_range<int>(given, "workers", 1, 256);
-  o.threads = program::cpu_threads(given);
+  o.threads = device.threads;
   o.timeout = in_range<double>(given, "timeout", 0, 1e6);
   o.keep_up = given["keep-up"].as<bool>();
   o.input_format = given["input-format"].as<std::string>();
@@ -182,12 +182,16 @@ void complete(ExtractOptions& o, const vjepa::Checkpoint& checkpoint) {
 int run(int argc, char** argv) {
   const auto given = program::parse(argc, argv, options(), examples, "input");
   if (!given) return 0;
-  ExtractOptions o = parsed(*given);
+  const program::Device device = program::device(*given);
+  ExtractOptions o = parsed(*given, device);
   const bool full = is_first(*given, "dtype", "float32", "bfloat16");
   program::catch_interrupts();  // the first ends reading, and what is there is written
   std::signal(SIGPIPE, SIG_IGN);
   const vjepa::Checkpoint checkpoint(o.checkpoint);
   complete(o, checkpoint);
+  if (device.gpu) {
+    return full ? extract_cuda_float32(o, checkpoint, *device.gpu) : extract_cuda_bfloat16(o, checkpoint, *device.gpu);
+  }
   return full ? extract_cpu_float32(o, checkpoint) : extract_cpu_bfloat16(o, checkpoint);
 }
 

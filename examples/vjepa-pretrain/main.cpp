@@ -37,7 +37,7 @@ po::options_description options() {
   add("overwrite", po::bool_switch(), "begin anew where a run has been");
   add("watch", po::value<vjepa::Index>()->default_value(0)->value_name("N"),
       "every N steps, write how the targets spread to <tag>_watch.csv and warn of a collapse; 0: never");
-  program::add_device(all, "cpu, or a GPU: cuda:0");
+  program::add_device(all);
   return all;
 }
 

@@ -38,12 +38,20 @@ po::options_description options() {
   return all;
 }
 
+bool probe(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& how, const program::Device& device) {
+  const bool narrow = config.optimization.dtype == vjepa::Precision::bfloat16;
+  if (device.gpu) {
+    return narrow ? probe_cuda_bfloat16(config, how, *device.gpu) : probe_cuda_float32(config, how, *device.gpu);
+  }
+  return narrow ? probe_cpu_bfloat16(config, how, device.threads) : probe_cpu_float32(config, how, device.threads);
+}
+
 int run(int argc, char** argv) {
   const auto parsed = program::parse(argc, argv, options(), examples);
   if (!parsed) return 0;
   const program::Given& given = *parsed;
   const std::string file = program::required(given, "config", "FILE");
-  const int threads = program::cpu_threads(given);
+  const program::Device device = program::device(given);
 
   vjepa::YamlSection yaml = vjepa::read_yaml(file, program::list(given, "set"));
   const vjepa::ProbeConfig config = vjepa::read_probe_config(yaml);
@@ -54,10 +62,7 @@ int run(int argc, char** argv) {
                                 .interrupted = program::interrupted};
   if (how.resume && how.overwrite) vjepa::fail("--resume and --overwrite exclude each other");
   program::catch_interrupts();  // the first leads to a checkpoint
-  const bool finished = config.optimization.dtype == vjepa::Precision::bfloat16
-                            ? probe_cpu_bfloat16(config, how, threads)
-                            : probe_cpu_float32(config, how, threads);
-  return finished ? 0 : 130;
+  return probe(config, how, device) ? 0 : 130;
 }
 
 }  // namespace

@@ -7,9 +7,11 @@
 #include "vjepa/train/probe_run.hpp"
 
 // A file for each device, so that they compile side by side. Each runs the configuration's evaluation on `threads`
-// threads (0: every core) and returns false when interrupted.
+// threads (0: every core) or on a GPU, and returns false when interrupted.
 bool probe_cpu_float32(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& options, int threads);
 bool probe_cpu_bfloat16(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& options, int threads);
+bool probe_cuda_float32(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& options, int device);
+bool probe_cuda_bfloat16(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& options, int device);
 
 /// Selects the encoder by the configuration's names, and evaluates it on device D.
 template <vjepa::Device D>

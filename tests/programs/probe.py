@@ -136,6 +136,8 @@ def check_images(bench):
     names.write_text("Blau\nGrün\nRot\n")
     said = subprocess.run([*command, "--labels", str(names), str(picture), str(names)], capture_output=True, text=True)
     assert said.returncode == 1 and "Rot" in said.stdout and "names.txt" in said.stderr, (said.stdout, said.stderr)
+    said = subprocess.run([*command, str(picture), "--device", "cuda:4096"], capture_output=True, text=True)
+    assert said.returncode == 1 and "cuda:4096: this " in said.stderr, (said.stdout, said.stderr)
 
 
 def check_videos(bench):
@@ -182,6 +184,9 @@ def check_refusals(bench):
     bench.refused("no model 'vit_medium'", "videos.yaml", "--set", "pretrain.model_name=vit_medium")
     bench.refused("jepa-none.pth.tar", "videos.yaml", "--set", "pretrain.checkpoint=jepa-none.pth.tar")
     bench.refused("did you mean 'data.num_classes'", "videos.yaml", "--set", "data.num_class=2")
+    # Whether it is the build, the machine's driver or the machine that has no such GPU.
+    bench.refused("cuda:4096: this ", "videos.yaml", "--device", "cuda:4096")
+    bench.refused("--device tpu: choose cpu, or a GPU", "videos.yaml", "--device", "tpu")
     (root / "gone.csv").write_text("/nowhere/a.mp4 0\n")
     bench.refused("none of the 1 training files can be used; the first: /nowhere/a.mp4", "videos.yaml", "--set",
                   f"data.dataset_train={root}/gone.csv")
