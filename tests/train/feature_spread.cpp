@@ -1,5 +1,6 @@
 #include "vjepa/train/feature_spread.hpp"
 
+#include <cmath>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -24,7 +25,11 @@ TEST_CASE("features that vary alike in some directions have that many effective 
     const FeatureSpread spread = feature_spread(rows, dim);
     // 2000 samples know a variance to 3 %.
     CHECK(spread.rank == Approx(directions).epsilon(0.03));
-    CHECK(spread.deviation == Approx(2.0 * static_cast<double>(directions) / dim).epsilon(0.03));
+    const double varied = static_cast<double>(directions) / dim;
+    CHECK(spread.deviation == Approx(2.0 * varied).epsilon(0.03));
+    // Of a normal distribution: E|x| is sqrt(2 / pi) deviations, and the squared loss is halved.
+    CHECK(spread.guess == Approx(2.0 * std::sqrt(2 / 3.14159265358979) * varied).epsilon(0.03));
+    CHECK(feature_spread(rows, dim, 2).guess == Approx(4.0 / 2 * varied).epsilon(0.06));
   }
 }
 
@@ -46,9 +51,9 @@ TEST_CASE("a watch log goes on where a run does, and tells a collapse from its s
   const auto path = folder.path() / "watch.csv";
   {
     WatchLog log(path, 0);
-    log.write(0, 0.9, {.deviation = 0.5, .rank = 40});
+    log.write(0, 0.9, {.deviation = 0.5, .rank = 40, .guess = 0.25});
     CHECK_FALSE(log.collapsed());
-    log.write(10, 0.8, {.deviation = 0.5, .rank = 11});
+    log.write(10, 0.8, {.deviation = 0.5, .rank = 11, .guess = 0.25});
     CHECK_FALSE(log.collapsed());
     log.write(20, 0.7, {.deviation = 0.5, .rank = 9});
     CHECK(log.collapsed());
@@ -58,10 +63,10 @@ TEST_CASE("a watch log goes on where a run does, and tells a collapse from its s
   low.write(10, 0.2, {.deviation = 0.5, .rank = 1.3});
   CHECK(low.collapsed());
   WatchLog resumed(path, 20);
-  resumed.write(20, 0.7, {.deviation = 0.1, .rank = 30});
+  resumed.write(20, 0.7, {.deviation = 0.1, .rank = 30, .guess = 0.05});
   CHECK(resumed.collapsed());
   CHECK_THAT(resumed.comparison(), Contains("effective rank 30.0, 40.0 at the start"));
   CHECK(bytes_of(path) ==
-        "step,loss,target-std,effective-rank\n0,0.90000,0.50000,40.000\n10,0.80000,0.50000,11.000\n"
-        "20,0.70000,0.10000,30.000\n");
+        "step,loss,loss-of-mean,target-std,effective-rank\n0,0.90000,0.25000,0.50000,40.000\n"
+        "10,0.80000,0.25000,0.50000,11.000\n20,0.70000,0.05000,0.10000,30.000\n");
 }

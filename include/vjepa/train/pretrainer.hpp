@@ -143,7 +143,7 @@ class Pretrainer {
     for (Index i = 0; i < h.rows(); i += every) {
       rows.insert(rows.end(), host.begin() + i * Encoder::dim, host.begin() + (i + 1) * Encoder::dim);
     }
-    return feature_spread(rows, Encoder::dim);
+    return feature_spread(rows, Encoder::dim, config_.loss.loss_exp);
   }
 
   /// Steps trained so far.

@@ -17,7 +17,7 @@ namespace vjepa {
 /// How the targets of a run spread as it goes on: a CSV of its own, beside the log of the steps.
 class WatchLog {
  public:
-  static constexpr const char* header = "step,loss,target-std,effective-rank";
+  static constexpr const char* header = "step,loss,loss-of-mean,target-std,effective-rank";
 
   /// Keeps the rows of the first `steps` steps of a log that is there and drops the others, which a resumed run writes
   /// again. Throws Error when the file cannot be written.
@@ -28,7 +28,10 @@ class WatchLog {
     while (std::getline(before, line)) {
       long long step = 0;
       FeatureSpread spread;
-      if (std::sscanf(line.c_str(), "%lld,%*f,%lf,%lf", &step, &spread.deviation, &spread.rank) != 3) continue;
+      if (std::sscanf(line.c_str(), "%lld,%*f,%lf,%lf,%lf", &step, &spread.guess, &spread.deviation, &spread.rank) !=
+          4) {
+        continue;
+      }
       if (step >= steps) break;
       remember(step, spread);
       kept += line + "\n";
@@ -41,8 +44,8 @@ class WatchLog {
 
   void write(std::int64_t step, double loss, const FeatureSpread& spread) {
     char line[128];
-    std::snprintf(line, sizeof(line), "%lld,%.5f,%.5f,%.3f\n", static_cast<long long>(step), loss, spread.deviation,
-                  spread.rank);
+    std::snprintf(line, sizeof(line), "%lld,%.5f,%.5f,%.5f,%.3f\n", static_cast<long long>(step), loss, spread.guess,
+                  spread.deviation, spread.rank);
     file_ << line << std::flush;
     remember(step, spread);
   }
