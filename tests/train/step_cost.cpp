@@ -38,16 +38,16 @@ TEST_CASE("the cost of a step: products by hand, memory by hand and as the train
   const auto masks = sample_masks(config, grid, 3, 0);
   const StepCost cost = step_cost<Cpu<float>, Encoder, Guess>(config, masks);
 
-  // A block of width d multiplies each token with 12 d^2 weights; backward is twice forward, and nothing goes back
-  // into the pixels.
+  // A block of width d multiplies each token with 12 d^2 weights; in the predictor's last, tokens that are not hidden
+  // need only the 2 d^2 of keys and values. Backward is twice forward, and nothing goes back into the pixels.
   const auto kept = static_cast<double>(3 * masks[0].kept);
   const auto hidden = static_cast<double>(3 * masks[0].hidden);
   const double all = 3 * 32;
   const double embed = 16 * 3 * 2 * 8 * 8;
   const double encoder_blocks = 2 * 12 * 16 * 16;
-  const double predictor_blocks = 2 * 12 * 8 * 8;
+  const double predictor_blocks = (kept + hidden) * (12 + 2) * 8 * 8 + hidden * 10 * 8 * 8;
   const double products = all * (embed + encoder_blocks) + kept * (2 * embed + 3 * encoder_blocks) +
-                          3 * (kept + hidden) * predictor_blocks + 3 * (kept + hidden) * 16 * 8;
+                          3 * predictor_blocks + 3 * (kept + hidden) * 16 * 8;
   CHECK(cost.product_flops == Approx(2 * products));
   CHECK(cost.attention_flops > 0);
   CHECK(cost.encoder_parameters == Encoder::param_count);
