@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <utility>
+
 #include "vjepa/core/arena.hpp"
 #include "vjepa/core/device.hpp"
 #include "vjepa/nn/block.hpp"
@@ -121,7 +124,9 @@ struct LastBlock<Block<N, Heads, Hidden, Norm>> {
   };
   template <class Linear>
   static auto parts(const Linear& qkv) {
-    const auto two = [](const auto& view) { return Parts{view.slice(0, N), view.slice(N, 2 * N)}; };
+    const auto two = [](const auto& view) {
+      return Parts<decltype(view.slice(0, N))>{view.slice(0, N), view.slice(N, 2 * N)};
+    };
     return std::pair(two(qkv.weight), two(qkv.bias));
   }
 
