@@ -1,5 +1,7 @@
 #include "vjepa/nn/last_block.hpp"
 
+#include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "module_check.hpp"

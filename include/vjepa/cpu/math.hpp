@@ -93,8 +93,8 @@ inline float erf(float x) {
   return p * t;
 }
 
-/// erf(x) with an absolute error below 2e-5, a hundredth of what rounding to bf16 adds near 1: a least-squares fit of
-/// erf(x) / x in x^2 on [0, 3], beyond which erf is 1 to within 2.3e-5. Half the work of erf.
+/// erf(x) with an absolute error below 2.3e-5, a hundredth of what rounding to bf16 adds near 1: a fit of erf(x) / x in
+/// x^2 on [0, 3], beyond which erf is 1 to within that. Half the work of erf.
 inline float erf_coarse(float x) {
   constexpr float edge = 3.0f;
   float t = x < -edge ? -edge : x;
