@@ -16,6 +16,7 @@ Writes OUT/results.md and OUT/results.json. What is done already is not done aga
 on, and a set or a seed can be added; other configurations want another OUT, and are refused in this one."""
 
 import argparse
+import concurrent.futures
 import json
 import pathlib
 import re
@@ -26,13 +27,18 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 VIDEOS = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".gif"}
 
-# What is compared: how the encoder was made, as settings on top of pretrain.yaml.
+# What is compared: how the encoder was made, as settings on top of pretrain.yaml, and what its probe must know of it.
+# A single token has no place for a tube: the two kinds of masks are compared on patches of a quarter of it.
+QUARTERS = ["data.patch_size=16"]
 ENCODERS = {
-    "random weights": ["optimization.lr=0", "optimization.start_lr=0", "optimization.final_lr=0",
-                       "optimization.ipe=1", "optimization.epochs=1", "optimization.warmup=0"],
-    "multi-block masks": [],
-    "random tubes": ["data.mask_type=random_tube", "mask=[{ratio: 0.75}]"],
+    "random weights": (["optimization.lr=0", "optimization.start_lr=0", "optimization.final_lr=0", "optimization.ipe=1",
+                        "optimization.epochs=1", "optimization.warmup=0"], []),
+    "multi-block masks": ([], []),
+    "multi-block masks, 2x2 patches": (QUARTERS, ["pretrain.patch_size=16"]),
+    "random tubes, 2x2 patches": (QUARTERS + ["data.mask_type=random_tube", "mask=[{ratio: 0.5}, {ratio: 0.75}]"],
+                                  ["pretrain.patch_size=16"]),
 }
+HEIGHT = 96
 NEIGHBOURS = 5
 PROBES = {"attentive": "attentive probe", "linear": "average pooling, linear", "knn": "average pooling, k-NN"}
 
@@ -61,22 +67,39 @@ def write(path, text):
     unfinished.replace(path)
 
 
+def shrink(source, copy):
+    """A copy of HEIGHT rows at most: pretraining reads each video hundreds of times, and large frames take longest."""
+    if copy.exists():
+        return
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = copy.with_name(copy.stem + ".tmp.mp4")
+    run("ffmpeg", "-nostdin", "-v", "error", "-y", "-i", source, "-an", "-vf",
+        f"scale=-2:'min({HEIGHT},trunc(ih/2)*2)':flags=area", "-c:v", "libx264", "-crf", 12, "-preset",
+        "ultrafast", "-g", 8, "-pix_fmt", "yuv420p", unfinished)
+    unfinished.replace(copy)
+
+
 def write_lists(name, source, pattern, out):
-    """The two lists of a set and the names of its classes."""
+    """Small copies of the videos of a set, its two lists and the names of its classes."""
     folder = pathlib.Path(source).resolve()
     if not folder.is_dir():
         raise Failure(f"--set {name}: {source} is no folder")
     classes = sorted(p.name for p in folder.iterdir() if p.is_dir())
     lists = {"train": [], "val": []}
+    copies = {}
     for label, title in enumerate(classes):
         for path in sorted((folder / title).rglob("*")):
             if path.suffix.lower() in VIDEOS:
                 test = re.search(pattern, "/" + path.relative_to(folder).as_posix())
-                path_in_csv = '"' + str(path).replace('"', '""') + '"'
+                copies[path] = out / "small" / title / (path.relative_to(folder / title).as_posix() + ".mp4")
+                path_in_csv = '"' + str(copies[path]).replace('"', '""') + '"'
                 lists["val" if test else "train"].append(f"{path_in_csv} {label}\n")
     for part, lines in lists.items():
         if not lines:
             raise Failure(f"--set {name}: with the pattern {pattern} no video of {source} is in the {part} set")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        list(pool.map(shrink, copies.keys(), copies.values()))
+    for part, lines in lists.items():
         write(out / f"{part}.csv", "".join(lines))
     write(out / "labels.txt", "".join(f"{c}\n" for c in classes))
 
@@ -109,10 +132,12 @@ def claim(out, asked):
                       "--out, or remove the folder to run it again")
 
 
-def evaluate(videos, classes, out, seed, settings, args):
+def evaluate(videos, classes, out, seed, encoder, args):
     """Trains an encoder, probes it, and returns the accuracies in percent."""
-    claim(out, {"settings": settings, "pretrain": args.pretrain.read_text(), "probe": args.probe.read_text(),
-                "train": (videos / "train.csv").read_text(), "val": (videos / "val.csv").read_text()})
+    settings, probe_settings = ENCODERS[encoder]
+    claim(out, {"settings": [settings, probe_settings], "pretrain": args.pretrain.read_text(),
+                "probe": args.probe.read_text(), "train": (videos / "train.csv").read_text(),
+                "val": (videos / "val.csv").read_text()})
     results = out / "probe" / "results.json"
     if not results.exists():
         run(args.programs / "vjepa-pretrain", "--config", args.pretrain, "--videos", videos / "train.csv", "--resume",
@@ -123,7 +148,8 @@ def evaluate(videos, classes, out, seed, settings, args):
             "--set", f"data.dataset_val={quoted(videos / 'val.csv')}",
             "--set", f"data.class_names={quoted(videos / 'labels.txt')}", "--set", f"data.num_classes={classes}",
             "--set", f"pretrain.folder={quoted(out)}", "--set", f"logging.folder={quoted(out / 'probe')}",
-            "--set", f"probe.knn_k={NEIGHBOURS}", "--set", f"meta.seed={seed}")
+            "--set", f"probe.knn_k={NEIGHBOURS}", "--set", f"meta.seed={seed}",
+            *(word for s in probe_settings for word in ("--set", s)))
     found = json.loads(results.read_text())
     return {probe: found[probe]["val_top1"] for probe in PROBES}
 
@@ -163,9 +189,9 @@ def main():
         pixels = run(args.programs / "pixel_neighbours", folder / "videos" / "train.csv", folder / "videos" / "val.csv",
                      classes, NEIGHBOURS)
         figures = {"pixels": json.loads(pixels)}
-        for encoder, settings in ENCODERS.items():
-            place = folder / encoder.replace(" ", "_")
-            figures[encoder] = [evaluate(folder / "videos", classes, place / str(seed), seed, settings, args)
+        for encoder in ENCODERS:
+            place = folder / re.sub(r"\W+", "_", encoder)
+            figures[encoder] = [evaluate(folder / "videos", classes, place / str(seed), seed, encoder, args)
                                 for seed in range(1, args.seeds + 1)]
         results[name] = figures
         report.append(table(name, figures))

@@ -11,9 +11,9 @@ import tempfile
 
 # The script's own configurations, made small.
 SMALL = {
-    "pretrain.yaml": {"num_frames: 16": "num_frames: 4", "batch_size: 8": "batch_size: 2", "num_clips: 4": "num_clips: 2",
-                      "ipe: 100": "ipe: 2", "epochs: 10": "epochs: 1", "warmup: 1": "warmup: 0",
-                      "pred_depth: 3": "pred_depth: 1"},
+    "pretrain.yaml": {"num_frames: 16": "num_frames: 4", "batch_size: 32": "batch_size: 2",
+                      "num_clips: 4": "num_clips: 2", "ipe: 100": "ipe: 2", "epochs: 50": "epochs: 1",
+                      "warmup: 1": "warmup: 0", "pred_depth: 3": "pred_depth: 1"},
     "probe.yaml": {"num_epochs: 60": "num_epochs: 2", "frames_per_clip: 16": "frames_per_clip: 4",
                    "warmup: 6": "warmup: 1"},
 }
@@ -38,13 +38,15 @@ def main(programs, source):
         done = run("--set", "shapes=synth,3,32")
         assert done.returncode == 0, done.stderr[-3000:]
         results = json.loads((root / "out" / "results.json").read_text())["shapes"]
-        assert set(results) == {"pixels", "random weights", "multi-block masks", "random tubes"}, results
-        for encoder in ("random weights", "multi-block masks", "random tubes"):
+        encoders = {"random weights", "multi-block masks", "multi-block masks, 2x2 patches",
+                    "random tubes, 2x2 patches"}
+        assert set(results) == {"pixels"} | encoders, results
+        for encoder in encoders:
             assert len(results[encoder]) == 1
             assert set(results[encoder][0]) == {"attentive", "linear", "knn"}
             assert all(0 <= top1 <= 100 for top1 in results[encoder][0].values())
         table = (root / "out" / "results.md").read_text()
-        assert "| random tubes |" in table and "the pixels themselves" in table, table
+        assert "| random tubes, 2x2 patches |" in table and "the pixels themselves" in table, table
 
         before = (root / "out" / "results.json").read_bytes()
         again = run("--set", "shapes=synth,3,32")
@@ -57,6 +59,20 @@ def main(programs, source):
         other = run("--set", "shapes=synth,3,32")
         assert other.returncode == 1 and "give another --out" in other.stderr, other.stderr
         (root / "probe.yaml").write_text(config)
+
+        # The videos of a folder are read from small copies, which are made once.
+        left = root / "folder" / "left"
+        left.mkdir(parents=True)
+        for path in sorted((root / "out" / "shapes" / "videos" / "clips").glob("*_left.mp4"))[:2]:
+            shutil.copy(path, left)
+        names = sorted(p.name for p in left.iterdir())
+        done = run("--set", f"few={left.parent},/{names[1]}")
+        assert done.returncode == 0, done.stderr[-3000:]
+        small = root / "out" / "few" / "videos" / "small" / "left"
+        assert sorted(p.name for p in small.iterdir()) == [f"{n}.mp4" for n in names]
+        assert str(small) in (small.parents[1] / "val.csv").read_text()
+        again = run("--set", f"few={left.parent},/{names[1]}")
+        assert again.returncode == 0 and "ffmpeg" not in again.stderr, again.stderr
 
         # Two videos of one class, none of which the pattern takes.
         videos = root / "videos"

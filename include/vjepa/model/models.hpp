@@ -23,8 +23,9 @@ struct FixedString {
   constexpr std::string_view view() const { return {characters.data(), N - 1}; }
 };
 
-/// For experiments on small videos that a CPU trains on for minutes; not an official size.
-template <Index Patch = 8, Index Frames = 2>
+/// For experiments on small videos that a CPU trains on for minutes: one token for all of a crop of 32 pixels. Not an
+/// official size.
+template <Index Patch = 32, Index Frames = 2>
 using ViTNano = ViT<VitDims{.dim = 128, .depth = 4, .heads = 4, .patch = Patch, .tubelet = Frames}>;
 
 // The official sizes, for any patch and tubelet.
@@ -93,6 +94,7 @@ struct ModelList {
 
 /// What the programs know by name. A line adds a model.
 using NamedModels = ModelList<NamedModel<"vit_nano", ViTNano<>>,          //
+                              NamedModel<"vit_nano", ViTNano<16>>,        //
                               NamedModel<"vit_tiny", ViTTiny<>>,          //
                               NamedModel<"vit_small", ViTSmall<>>,        //
                               NamedModel<"vit_base", ViTBase<>>,          //
