@@ -5,8 +5,8 @@ Pretrains a small V-JEPA on the training videos of labelled sets without their l
 with the encoder frozen, beside an encoder of random weights, beside the pixels themselves, and with other masks.
 
 A set is NAME=FOLDER,PATTERN: FOLDER holds a folder of videos for each class, and the videos whose path within FOLDER
-matches the regular expression PATTERN are the test set, which pretraining never sees. NAME=synth,SEED,CLIPS makes
-clips of moving shapes with vjepa-synth.
+matches the regular expression PATTERN are the test set, which pretraining never sees. They are read from small copies,
+which the ffmpeg tool makes. NAME=synth,SEED,CLIPS makes clips of moving shapes with vjepa-synth.
 
   examples/experiments/frozen_features.py --out OUT \\
       --set utd_depth=MEDIA/actions/utd_depth,/s7_ --set ut_interaction=MEDIA/actions/ut_interaction,/seq(06|07|16|17)_
@@ -38,7 +38,7 @@ ENCODERS = {
     "random tubes, 2x2 patches": (QUARTERS + ["data.mask_type=random_tube", "mask=[{ratio: 0.5}, {ratio: 0.75}]"],
                                   ["pretrain.patch_size=16"]),
 }
-HEIGHT = 96
+HEIGHT = 96  # rows of the copies that are read
 NEIGHBOURS = 5
 PROBES = {"attentive": "attentive probe", "linear": "average pooling, linear", "knn": "average pooling, k-NN"}
 
@@ -97,6 +97,7 @@ def write_lists(name, source, pattern, out):
     for part, lines in lists.items():
         if not lines:
             raise Failure(f"--set {name}: with the pattern {pattern} no video of {source} is in the {part} set")
+    claim(out, {"videos": str(folder)})
     with concurrent.futures.ThreadPoolExecutor() as pool:
         list(pool.map(shrink, copies.keys(), copies.values()))
     for part, lines in lists.items():

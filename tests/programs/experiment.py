@@ -73,12 +73,12 @@ def main(programs, source):
         assert str(small) in (small.parents[1] / "val.csv").read_text()
         again = run("--set", f"few={left.parent},/{names[1]}")
         assert again.returncode == 0 and "ffmpeg" not in again.stderr, again.stderr
+        shutil.copytree(root / "folder", root / "other")
+        other = run("--set", f"few={root / 'other'},/{names[1]}")
+        assert other.returncode == 1 and "give another --out" in other.stderr, other.stderr
 
         # Two videos of one class, none of which the pattern takes.
-        videos = root / "videos"
-        (videos / "left").mkdir(parents=True)
-        for path in sorted((root / "out" / "shapes" / "videos" / "clips").glob("*_left.mp4"))[:2]:
-            shutil.copy(path, videos / "left")
+        videos = left.parent
         for arguments, expected in [(("--set", f"a={videos},/no_such"), "no video of"),
                                     (("--set", "a=/no/such/folder,x"), "is no folder"),
                                     (("--set", f"a={videos}"), "FOLDER,PATTERN"),
