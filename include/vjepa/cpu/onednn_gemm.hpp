@@ -103,16 +103,20 @@ struct OneDnnGemm {
       const dnnl::matmul::primitive_desc chosen({a_, b_, c_}, attributes, engine_);
 #endif
       matmul_ = dnnl::matmul(chosen);
+      operands_ = {{DNNL_ARG_SRC, dnnl::memory(a_, engine_, nullptr)},
+                   {DNNL_ARG_WEIGHTS, dnnl::memory(b_, engine_, nullptr)},
+                   {DNNL_ARG_DST, dnnl::memory(c_, engine_, nullptr)}};
       moves_stack_ = older_than_3_11_2 && std::string_view(chosen.impl_info_str()).starts_with("gemm");
     }
 
     void run(const T* a, const T* b, float* c) {
       std::optional<SignalsHeld> held;
       if (moves_stack_) held.emplace();
-      // oneDNN takes all memory as mutable; it only reads the operands.
-      matmul_.execute(stream_, {{DNNL_ARG_SRC, dnnl::memory(a_, engine_, const_cast<T*>(a))},
-                                {DNNL_ARG_WEIGHTS, dnnl::memory(b_, engine_, const_cast<T*>(b))},
-                                {DNNL_ARG_DST, dnnl::memory(c_, engine_, c)}});
+      // oneDNN takes all memory as mutable; it only reads the factors.
+      operands_.at(DNNL_ARG_SRC).set_data_handle(const_cast<T*>(a));
+      operands_.at(DNNL_ARG_WEIGHTS).set_data_handle(const_cast<T*>(b));
+      operands_.at(DNNL_ARG_DST).set_data_handle(c);
+      matmul_.execute(stream_, operands_);
       stream_.wait();
     }
 
@@ -153,6 +157,7 @@ struct OneDnnGemm {
     dnnl::memory::desc b_;
     dnnl::memory::desc c_;
     dnnl::matmul matmul_;
+    std::unordered_map<int, dnnl::memory> operands_;  // made once: making them costs as much as a small product
     bool moves_stack_;
   };
 };
