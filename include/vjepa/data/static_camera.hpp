@@ -91,15 +91,23 @@ inline Frames cut_out(const Frames& frames, const Box& box) {
 /// [3, frames, pixels], which is overwritten. A clip without motion becomes zero.
 inline void remove_background(float* clip, Index frames, Index pixels) {
   double squares = 0;
+  std::vector<double> mean(static_cast<std::size_t>(pixels));
+  double* const means = mean.data();
   for (Index c = 0; c < 3; ++c) {
-    for (Index i = 0; i < pixels; ++i) {
-      float* const pixel = clip + c * frames * pixels + i;
-      double mean = 0;
-      for (Index t = 0; t < frames; ++t) mean += pixel[t * pixels];
-      mean /= static_cast<double>(frames);
-      for (Index t = 0; t < frames; ++t) {
-        pixel[t * pixels] = static_cast<float>(pixel[t * pixels] - mean);
-        squares += static_cast<double>(pixel[t * pixels]) * pixel[t * pixels];
+    float* const channel = clip + c * frames * pixels;
+    std::fill(mean.begin(), mean.end(), 0.0);
+    for (Index t = 0; t < frames; ++t) {
+      const float* const frame = channel + t * pixels;
+#pragma omp simd
+      for (Index i = 0; i < pixels; ++i) means[i] += frame[i];
+    }
+    for (double& m : mean) m /= static_cast<double>(frames);
+    for (Index t = 0; t < frames; ++t) {
+      float* const frame = channel + t * pixels;
+#pragma omp simd reduction(+ : squares)
+      for (Index i = 0; i < pixels; ++i) {
+        frame[i] = static_cast<float>(frame[i] - means[i]);
+        squares += static_cast<double>(frame[i]) * frame[i];
       }
     }
   }
