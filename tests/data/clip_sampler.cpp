@@ -81,3 +81,10 @@ TEST_CASE("a clip that spans a part of the video lies evenly over it, anywhere")
   CHECK(sampler(1, 30, random)[0] == std::vector<Index>(8, 0));
   CHECK(sampler.span(30) == 8);
 }
+
+TEST_CASE("clips that span a part of the video lie evenly over it where they are not random") {
+  const ClipSampler sampler{.frames_per_clip = 3, .part = std::array{0.5, 0.5}, .num_clips = 3, .random_clip = false};
+  Random random({.seed = 1});
+  using Numbers = std::vector<Index>;
+  CHECK(sampler(41, 30, random) == std::vector<Numbers>{{0, 10, 20}, {10, 20, 30}, {20, 30, 40}});
+}
