@@ -12,7 +12,7 @@ import tempfile
 # The script's own configurations, made small.
 SMALL = {
     "pretrain.yaml": {"num_frames: 16": "num_frames: 4", "batch_size: 32": "batch_size: 2",
-                      "num_clips: 4": "num_clips: 2", "ipe: 100": "ipe: 2", "epochs: 50": "epochs: 1",
+                      "num_clips: 4": "num_clips: 2", "ipe: 100": "ipe: 2", "epochs: 60": "epochs: 1",
                       "warmup: 1": "warmup: 0", "pred_depth: 3": "pred_depth: 1"},
     "probe.yaml": {"num_epochs: 60": "num_epochs: 2", "frames_per_clip: 16": "frames_per_clip: 4",
                    "warmup: 6": "warmup: 1"},

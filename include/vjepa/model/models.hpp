@@ -26,7 +26,7 @@ struct FixedString {
 /// For experiments on small videos that a CPU trains on for minutes: one token for all of a crop of 32 pixels. Not an
 /// official size.
 template <Index Patch = 32, Index Frames = 2>
-using ViTNano = ViT<VitDims{.dim = 128, .depth = 4, .heads = 4, .patch = Patch, .tubelet = Frames}>;
+using ViTNano = ViT<VitDims{.dim = 192, .depth = 4, .heads = 6, .patch = Patch, .tubelet = Frames}>;
 
 // The official sizes, for any patch and tubelet.
 template <Index Patch = 16, Index Frames = 2>
