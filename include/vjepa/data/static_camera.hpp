@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <numeric>
 #include <vector>
 
 #include "vjepa/core/view.hpp"
@@ -90,31 +91,29 @@ inline Frames cut_out(const Frames& frames, const Box& box) {
 /// Takes the mean over the clip from every pixel and divides what is left by its standard deviation over all of `clip`,
 /// [3, frames, pixels], which is overwritten. A clip without motion becomes zero.
 inline void remove_background(float* clip, Index frames, Index pixels) {
-  double squares = 0;
   std::vector<double> mean(static_cast<std::size_t>(pixels));
-  double* const means = mean.data();
+  std::vector<double> squares(static_cast<std::size_t>(pixels));
   for (Index c = 0; c < 3; ++c) {
     float* const channel = clip + c * frames * pixels;
     std::fill(mean.begin(), mean.end(), 0.0);
     for (Index t = 0; t < frames; ++t) {
-      const float* const frame = channel + t * pixels;
-#pragma omp simd
-      for (Index i = 0; i < pixels; ++i) means[i] += frame[i];
+      const float* pixel = channel + t * pixels;
+      for (double& m : mean) m += *pixel++;
     }
     for (double& m : mean) m /= static_cast<double>(frames);
     for (Index t = 0; t < frames; ++t) {
       float* const frame = channel + t * pixels;
-#pragma omp simd reduction(+ : squares)
-      for (Index i = 0; i < pixels; ++i) {
-        frame[i] = static_cast<float>(frame[i] - means[i]);
-        squares += static_cast<double>(frame[i]) * frame[i];
+      for (std::size_t i = 0; i < mean.size(); ++i) {
+        frame[i] = static_cast<float>(frame[i] - mean[i]);
+        squares[i] += static_cast<double>(frame[i]) * frame[i];
       }
     }
   }
   // Half a grey value: noise of a clip without motion is not blown up to motion.
   constexpr double least = 0.01;
   const Index count = 3 * frames * pixels;
-  const auto scale = static_cast<float>(1 / (std::sqrt(squares / static_cast<double>(count)) + least));
+  const double total = std::accumulate(squares.begin(), squares.end(), 0.0);
+  const auto scale = static_cast<float>(1 / (std::sqrt(total / static_cast<double>(count)) + least));
   for (Index i = 0; i < count; ++i) clip[i] *= scale;
 }
 
