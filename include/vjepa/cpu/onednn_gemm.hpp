@@ -90,22 +90,20 @@ struct OneDnnGemm {
       return built.try_emplace(shape, shape).first->second;
     }
 
-    explicit Matmul(const Shape& s)
-        : engine_(dnnl::engine::kind::cpu, 0),
-          stream_(engine_),
-          a_({s[0], s[2]}, type, strides(s[3], s[6] != 0)),
-          b_({s[2], s[1]}, type, strides(s[4], s[7] != 0)),
-          c_({s[0], s[1]}, Type::f32, strides(s[5], false)) {
+    explicit Matmul(const Shape& s) : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
+      const dnnl::memory::desc a({s[0], s[2]}, type, strides(s[3], s[6] != 0));
+      const dnnl::memory::desc b({s[2], s[1]}, type, strides(s[4], s[7] != 0));
+      const dnnl::memory::desc c({s[0], s[1]}, Type::f32, strides(s[5], false));
       const auto attributes = adding(s[8] != 0);
 #if DNNL_VERSION_MAJOR >= 3
-      const dnnl::matmul::primitive_desc chosen(engine_, a_, b_, c_, attributes);
+      const dnnl::matmul::primitive_desc chosen(engine_, a, b, c, attributes);
 #else
-      const dnnl::matmul::primitive_desc chosen({a_, b_, c_}, attributes, engine_);
+      const dnnl::matmul::primitive_desc chosen({a, b, c}, attributes, engine_);
 #endif
       matmul_ = dnnl::matmul(chosen);
-      operands_ = {{DNNL_ARG_SRC, dnnl::memory(a_, engine_, nullptr)},
-                   {DNNL_ARG_WEIGHTS, dnnl::memory(b_, engine_, nullptr)},
-                   {DNNL_ARG_DST, dnnl::memory(c_, engine_, nullptr)}};
+      operands_ = {{DNNL_ARG_SRC, dnnl::memory(a, engine_, nullptr)},
+                   {DNNL_ARG_WEIGHTS, dnnl::memory(b, engine_, nullptr)},
+                   {DNNL_ARG_DST, dnnl::memory(c, engine_, nullptr)}};
       moves_stack_ = older_than_3_11_2 && std::string_view(chosen.impl_info_str()).starts_with("gemm");
     }
 
@@ -153,9 +151,6 @@ struct OneDnnGemm {
 
     dnnl::engine engine_;
     dnnl::stream stream_;
-    dnnl::memory::desc a_;
-    dnnl::memory::desc b_;
-    dnnl::memory::desc c_;
     dnnl::matmul matmul_;
     std::unordered_map<int, dnnl::memory> operands_;  // made once: making them costs as much as a small product
     bool moves_stack_;
