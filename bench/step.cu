@@ -1,35 +1,84 @@
-// A pretraining step on the first GPU, by stage.
-//
-//   bench_step_cuda vit_base|vit_large|vit_huge float32|bfloat16 BATCH [CROP]
+// A pretraining step on the first GPU: by stage, or as a whole beside what another program takes for it.
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <string>
+#include <string_view>
 
 #include "step.hpp"
 #include "vjepa/cuda.cuh"
 #include "vjepa/model/models.hpp"
+#include "whole.hpp"
 
 using namespace vjepa;
 
+namespace {
+
+constexpr const char* usage = R"(bench_step_cuda stages|step|forward MODEL DTYPE BATCH [STEPS [CROP]]
+
+  stages    a table of the step's stages
+  step      whole training steps, as one line of JSON
+  forward   forward passes of the encoder, likewise
+  MODEL     vit_base, vit_large or vit_huge
+  DTYPE     float32 or bfloat16
+  STEPS     repetitions of step and forward, after two that are not counted (10)
+  CROP      pixels (224)
+)";
+
+std::string list(const std::vector<Index>& values) {
+  std::string all;
+  for (const Index v : values) all += text(all.empty() ? "" : ", ", v);
+  return "[" + all + "]";
+}
+
+void print(const std::string& what, const std::string& model, const std::string& dtype, const std::string& device,
+           const bench::Workload& w, const bench::Whole& whole) {
+  std::string seconds;
+  for (const double s : whole.seconds) seconds += text(seconds.empty() ? "" : ", ", s);
+  std::printf(
+      "{\"program\": \"vjepa\", \"what\": \"%s\", \"model\": \"%s\", \"dtype\": \"%s\", \"batch\": %td, \"frames\": "
+      "%td, \"crop\": %td, \"tokens\": %td, \"kept\": %s, \"hidden\": %s, \"device\": \"%s\", \"flops\": %.6g, "
+      "\"bytes\": %zu, \"peak_bytes\": %lld, \"seconds\": [%s]}\n",
+      what.c_str(), model.c_str(), dtype.c_str(), w.batch, w.frames, w.crop, whole.tokens, list(whole.kept).c_str(),
+      list(whole.hidden).c_str(), device.c_str(), whole.flops, whole.bytes, static_cast<long long>(whole.peak_bytes),
+      seconds.c_str());
+}
+
+template <class D>
+void run(const std::string& what, const std::string& model, const std::string& dtype, const bench::Workload& workload,
+         int steps) {
+  using Models = ModelList<NamedModel<"vit_base", ViTBase<>>, NamedModel<"vit_large", ViTLarge<>>,
+                           NamedModel<"vit_huge", ViTHuge<>>>;
+  Models::with(model, 16, 2, [&]<class Encoder>() {
+    if (what == "stages") return bench::StepBench<D, Encoder>(workload).run(model);
+    Context<D> ctx;
+    print(what, model, dtype, D::describe(ctx), workload,
+          what == "step" ? bench::whole_step<D, Encoder>(ctx, workload, steps)
+                         : bench::whole_forward<D, Encoder>(ctx, workload, steps));
+  });
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  if (argc < 4 || argc > 5) {
-    std::fprintf(stderr, "bench_step_cuda vit_base|vit_large|vit_huge float32|bfloat16 BATCH [CROP]\n");
+  const auto word = [&](int i) { return std::string(argc > i ? argv[i] : ""); };
+  const auto number = [&](int i, int otherwise) { return argc > i ? std::atoi(argv[i]) : otherwise; };
+  const std::string what = word(1);
+  const std::string dtype = word(3);
+  const bench::Workload workload{.batch = number(4, 0), .crop = number(6, 224)};
+  const int steps = number(5, 10);
+  const bool known = (what == "stages" || what == "step" || what == "forward") &&
+                     (dtype == "float32" || dtype == "bfloat16") && workload.batch > 0 && steps > 0;
+  if (!known || argc > 7) {
+    std::fputs(usage, stderr);
     return 1;
   }
-  const std::string model = argv[1];
-  const std::string dtype = argv[2];
-  const bench::Workload workload{.batch = std::atoi(argv[3]), .crop = argc == 5 ? std::atoi(argv[4]) : 224};
   try {
-    using Models = ModelList<NamedModel<"vit_base", ViTBase<>>, NamedModel<"vit_large", ViTLarge<>>,
-                             NamedModel<"vit_huge", ViTHuge<>>>;
-    Models::with(model, 16, 2, [&]<class Encoder>() {
-      if (dtype == "bfloat16") {
-        bench::StepBench<Cuda<bf16>, Encoder>(workload).run(model);
-      } else {
-        bench::StepBench<Cuda<float>, Encoder>(workload).run(model);
-      }
-    });
+    if (dtype == "bfloat16") {
+      run<Cuda<bf16>>(what, word(2), dtype, workload, steps);
+    } else {
+      run<Cuda<float>>(what, word(2), dtype, workload, steps);
+    }
   } catch (const std::exception& e) {
     std::fprintf(stderr, "bench_step_cuda: %s\n", e.what());
     return 1;

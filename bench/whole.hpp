@@ -21,17 +21,30 @@ struct Whole {
   std::vector<Index> hidden = {};    // tokens to predict
   double flops = 0;                  // operations of one repetition, from a dry run
   std::size_t bytes = 0;             // of arrays, from a dry run
-  std::int64_t peak_bytes = 0;       // of the process during the repetitions
+  std::int64_t peak_bytes = 0;       // of the process, or of the device's memory, during the repetitions
   std::vector<double> seconds = {};  // of each repetition
 };
 
-/// Calls `work` once, then `steps` times for the record.
-template <class Work>
-void repeat_whole(Whole& whole, int steps, Work&& work) {
-  work();
-  reset_peak_memory();
-  whole.seconds = repeat(steps, work);
-  whole.peak_bytes = peak_memory();
+/// Calls `work` twice, then `steps` times for the record.
+template <class D, class Work>
+void repeat_whole(Context<D>& ctx, Whole& whole, int steps, Work&& work) {
+  constexpr bool device_memory = requires { ctx.reset_peak_memory(); };
+  const auto finished = [&] {
+    work();
+    D::synchronize(ctx);
+  };
+  repeat(2, finished);
+  if constexpr (device_memory) {
+    ctx.reset_peak_memory();
+  } else {
+    reset_peak_memory();
+  }
+  whole.seconds = repeat(steps, finished);
+  if constexpr (device_memory) {
+    whole.peak_bytes = static_cast<std::int64_t>(ctx.peak_memory());
+  } else {
+    whole.peak_bytes = peak_memory();
+  }
 }
 
 /// Steps with the masks of a run's first step, so that all cost the same.
@@ -48,7 +61,7 @@ Whole whole_step(Context<D>& ctx, const Workload& workload, int steps) {
     whole.kept.push_back(m.kept);
     whole.hidden.push_back(m.hidden);
   }
-  repeat_whole(whole, steps, [&] { trainer.step(clips, masks); });
+  repeat_whole<D>(ctx, whole, steps, [&] { trainer.step(clips, masks); });
   return whole;
 }
 
@@ -84,10 +97,7 @@ Whole whole_forward(Context<D>& ctx, const Workload& workload, int steps) {
               .bytes = bytes(weights.layout().size(), sizeof(Scalar<D>)) + bytes(clips.size(), sizeof(float)) +
                        bytes(features.size(), sizeof(Scalar<D>)) + dry_arena.peak()};
   Workspace<D> workspace;
-  repeat_whole(whole, steps, [&] {
-    workspace.run(ctx, infer);
-    D::synchronize(ctx);
-  });
+  repeat_whole<D>(ctx, whole, steps, [&] { workspace.run(ctx, infer); });
   return whole;
 }
 

@@ -80,6 +80,17 @@ class Context {
   }
   void deallocate(void* data) { check("cudaFreeAsync", cudaFreeAsync(data, stream())); }
 
+  /// The most bytes of arrays at one time since the last reset, workspace and scratch of the context included.
+  std::size_t peak_memory() const {
+    std::uint64_t bytes = 0;
+    check("cudaMemPoolGetAttribute", cudaMemPoolGetAttribute(pool_.get(), cudaMemPoolAttrUsedMemHigh, &bytes));
+    return bytes;
+  }
+  void reset_peak_memory() {
+    std::uint64_t zero = 0;
+    check("cudaMemPoolSetAttribute", cudaMemPoolSetAttribute(pool_.get(), cudaMemPoolAttrUsedMemHigh, &zero));
+  }
+
   /// Device memory for what one kernel hands to the next, valid until the next call.
   template <class T>
   T* scratch(Index count) {
