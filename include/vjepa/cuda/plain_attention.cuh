@@ -11,27 +11,36 @@
 namespace vjepa::cuda {
 
 /// delta[b * heads + h, i] = dout . out of query i: the sum over keys of p dp, which the gradient of softmax takes off.
-/// A warp for each.
-template <class S>
+/// A thread for each, heads of one row side by side.
+template <class S, int V>
 __global__ void attention_delta_kernel(AttentionShape shape, Mat<const S> out, Mat<const S> dout, Mat<float> delta) {
-  const Index task = global_warp_index();
+  const Index task = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (task >= shape.batch * shape.queries * shape.heads) return;
   const Index h = task % shape.heads;
   const Index row = task / shape.heads;
   const S* const o = out.row(row) + h * shape.head_dim;
   const S* const d = dout.row(row) + h * shape.head_dim;
   float sum = 0;
-  for (Index j = lane_index(); j < shape.head_dim; j += warp_size) {
-    sum += static_cast<float>(o[j]) * static_cast<float>(d[j]);
+  for (Index j = 0; j < shape.head_dim; j += V) {
+    const auto a = load<V>(o + j);
+    const auto b = load<V>(d + j);
+    for (int v = 0; v < V; ++v) sum += static_cast<float>(a[v]) * static_cast<float>(b[v]);
   }
-  sum = warp_sum(sum);
-  if (lane_index() == 0) delta(row / shape.queries * shape.heads + h, row % shape.queries) = sum;
+  delta(row / shape.queries * shape.heads + h, row % shape.queries) = sum;
 }
 
 template <class S>
 void attention_delta(Context& ctx, AttentionShape shape, Mat<const S> out, Mat<const S> dout, Mat<float> delta) {
-  launch(ctx, warp_for_each(shape.batch * shape.queries * shape.heads), attention_delta_kernel<S>, shape, out, dout,
-         delta);
+  constexpr int threads = 128;
+  const Index tasks = shape.batch * shape.queries * shape.heads;
+  // The features of one head: packs when they are whole ones.
+  const Mat<const S> head(out.data(), 1, shape.head_dim);
+  with_packs<S>(
+      [&]<int V>() {
+        launch(ctx, {.blocks = (tasks + threads - 1) / threads, .threads = threads}, attention_delta_kernel<S, V>,
+               shape, out, dout, delta);
+      },
+      head, out, dout);
 }
 
 namespace plain {

@@ -6,10 +6,10 @@
 
 #include "vjepa/core/bf16.hpp"
 
-// The instructions of tensor cores that attention uses, all of compute capability 8.0 (PTX ISA, "Warp-level matrix
-// instructions" and "Data movement and conversion instructions: asynchronous copy"). Every lane of a warp calls them
-// together. A matrix of 8 x 8 lies spread over the warp: lane l holds elements 2 (l % 4) and 2 (l % 4) + 1 of row l
-// / 4.
+// The instructions that attention on tensor cores uses, all of compute capability 8.0 (PTX ISA, "Warp-level matrix
+// instructions", "Data movement and conversion instructions: asynchronous copy" and "ex2"). Every lane of a warp calls
+// them together. A matrix of 8 x 8 lies spread over the warp: lane l holds elements 2 (l % 4) and 2 (l % 4) + 1 of row
+// l / 4.
 
 namespace vjepa::cuda {
 
@@ -49,11 +49,21 @@ __device__ inline std::uint32_t pair_of(float first, float second) {
   return pair;
 }
 
-/// Begins to copy 16 bytes from global to shared memory. `commit_copies` closes a group of copies; `wait_copies<n>`
-/// waits until at most the n newest groups of this thread are under way.
-__device__ inline void copy_async(bf16* shared, const bf16* global) {
+/// 2 to this power, to two units in the last place; a result below the normal numbers is 0.
+__device__ inline float exp2_approx(float power) {
+  float result;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(power));
+  return result;
+}
+
+/// Begins to copy 16 bytes from global to shared memory, or zeros where there is nothing to copy. `commit_copies`
+/// closes a group of copies; `wait_copies<n>` waits until at most the n newest groups of this thread are under way.
+__device__ inline void copy_async(bf16* shared, const bf16* global, bool there) {
   const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(shared));
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" : : "r"(address), "l"(global) : "memory");
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+               :
+               : "r"(address), "l"(global), "r"(there ? 16 : 0)
+               : "memory");
 }
 __device__ inline void commit_copies() {
   asm volatile("cp.async.commit_group;" : : : "memory");

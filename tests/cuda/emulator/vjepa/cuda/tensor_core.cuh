@@ -6,6 +6,7 @@
 #include <cuda_runtime.h>
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <deque>
@@ -22,6 +23,10 @@ inline float half_of(std::uint32_t pair, int which) {
 
 inline std::uint32_t pair_of(float first, float second) {
   return bf16(first).bits | static_cast<std::uint32_t>(bf16(second).bits) << 16;
+}
+
+inline float exp2_approx(float power) {
+  return std::exp2(power);
 }
 
 inline void multiply_add(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
@@ -79,6 +84,7 @@ struct Copies {
   struct Copy {
     bf16* to;
     const bf16* from;
+    bool there;
   };
   std::vector<Copy> open;
   std::deque<std::vector<Copy>> closed;
@@ -89,8 +95,8 @@ struct Copies {
   }
 };
 
-inline void copy_async(bf16* shared, const bf16* global) {
-  Copies::of_thread().open.push_back({shared, global});
+inline void copy_async(bf16* shared, const bf16* global, bool there) {
+  Copies::of_thread().open.push_back({shared, global, there});
 }
 inline void commit_copies() {
   Copies& copies = Copies::of_thread();
@@ -99,7 +105,13 @@ inline void commit_copies() {
 template <int newest>
 void wait_copies() {
   for (auto& groups = Copies::of_thread().closed; groups.size() > newest; groups.pop_front()) {
-    for (const auto& copy : groups.front()) std::memcpy(copy.to, copy.from, 16);
+    for (const auto& copy : groups.front()) {
+      if (copy.there) {
+        std::memcpy(copy.to, copy.from, 16);
+      } else {
+        std::memset(copy.to, 0, 16);
+      }
+    }
   }
 }
 
