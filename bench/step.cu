@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "program_cuda.cuh"
 #include "step.hpp"
-#include "vjepa/cuda.cuh"
 #include "vjepa/model/models.hpp"
 #include "whole.hpp"
 
@@ -75,9 +75,9 @@ int main(int argc, char** argv) {
   }
   try {
     if (dtype == "bfloat16") {
-      run<Cuda<bf16>>(what, word(2), dtype, workload, steps);
+      run<ProgramCuda<bf16>>(what, word(2), dtype, workload, steps);
     } else {
-      run<Cuda<float>>(what, word(2), dtype, workload, steps);
+      run<ProgramCuda<float>>(what, word(2), dtype, workload, steps);
     }
   } catch (const std::exception& e) {
     std::fprintf(stderr, "bench_step_cuda: %s\n", e.what());

@@ -2,32 +2,34 @@
 # by find_package(vjepa), so that both agree. `vjepa::vjepa` needs Eigen alone; a component is a target that adds
 # the dependencies of one thing.
 
-set(VJEPA_COMPONENTS io config ffmpeg blas onednn cuda)
+set(VJEPA_COMPONENTS io config ffmpeg blas onednn cuda cudnn)
 set(VJEPA_io_LIBRARY nlohmann_json::nlohmann_json ZLIB::ZLIB)
 set(VJEPA_config_LIBRARY vjepa_dependency::yaml_cpp)
 set(VJEPA_ffmpeg_LIBRARY vjepa_dependency::ffmpeg)
 set(VJEPA_blas_LIBRARY vjepa_dependency::cblas)
 set(VJEPA_onednn_LIBRARY vjepa_dependency::onednn)
 set(VJEPA_cuda_LIBRARY CUDA::cudart CUDA::cublasLt)
+set(VJEPA_cudnn_LIBRARY vjepa::cuda vjepa_dependency::cudnn)
 # Files that include vjepa/cuda.cuh are CUDA C++20, and call the core's constexpr functions on the device. CMake 3.25 does
 # not know how nvcc 13 is told of C++20.
 set(VJEPA_cuda_OPTIONS $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20> $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>)
 
 # vjepa_import(<name> <header> <libraries> [<path suffix>...]): the target vjepa_dependency::<name> for a dependency
-# that comes as headers and library files without a CMake package. What of it is not there goes to vjepa_missing.
+# that comes as headers and library files without a CMake package, in a usual place or the CUDA toolkit's. What of it is
+# not there goes to vjepa_missing.
 function(vjepa_import name header libraries)
   if(TARGET vjepa_dependency::${name})
     return()
   endif()
   set(missing)
-  find_path(VJEPA_${name}_INCLUDE_DIR ${header} PATH_SUFFIXES ${ARGN})
+  find_path(VJEPA_${name}_INCLUDE_DIR ${header} HINTS ${CUDAToolkit_INCLUDE_DIRS} PATH_SUFFIXES ${ARGN})
   mark_as_advanced(VJEPA_${name}_INCLUDE_DIR)
   if(NOT VJEPA_${name}_INCLUDE_DIR)
     list(APPEND missing ${header})
   endif()
   set(files)
   foreach(library IN LISTS libraries)
-    find_library(VJEPA_${library}_FILE ${library})
+    find_library(VJEPA_${library}_FILE ${library} HINTS ${CUDAToolkit_LIBRARY_DIR})
     mark_as_advanced(VJEPA_${library}_FILE)
     if(VJEPA_${library}_FILE)
       list(APPEND files ${VJEPA_${library}_FILE})
@@ -70,6 +72,20 @@ macro(vjepa_add_component component)
         list(APPEND vjepa_missing ${library})
       endif()
     endforeach()
+  elseif("${component}" STREQUAL "cudnn")
+    vjepa_add_component(cuda)
+    set(vjepa_cuda_missing ${vjepa_missing})
+    vjepa_import(cudnn cudnn.h cudnn)
+    list(PREPEND vjepa_missing ${vjepa_cuda_missing})
+    # Before 9.13.1 its graphs have no operation for attention.
+    if(VJEPA_cudnn_INCLUDE_DIR AND EXISTS ${VJEPA_cudnn_INCLUDE_DIR}/cudnn_version.h)
+      file(STRINGS ${VJEPA_cudnn_INCLUDE_DIR}/cudnn_version.h vjepa_version REGEX "define CUDNN_(MAJOR|MINOR|PATCHLEVEL) ")
+      string(REGEX REPLACE "[^0-9;]" "" vjepa_version "${vjepa_version}")
+      list(JOIN vjepa_version "." vjepa_version)
+      if(vjepa_version VERSION_LESS 9.13.1)
+        list(APPEND vjepa_missing "cuDNN 9.13.1 or later (there is ${vjepa_version})")
+      endif()
+    endif()
   endif()
   if(NOT vjepa_missing AND NOT TARGET vjepa::${component})
     add_library(vjepa::${component} INTERFACE IMPORTED)

@@ -1,5 +1,6 @@
-# What programs, tests and benchmarks share: warnings, the processor to compile for, and the matrix product of the
-# CPU device. `vjepa_programs` is the target they link; its generated header names the product as a type.
+# What programs, tests and benchmarks share: warnings, the processor to compile for, the matrix product of the CPU device
+# and the attention of the CUDA device. `vjepa_programs` is the target they link, and `vjepa_cuda_programs` beside it where
+# nvcc is; generated headers name the choices as types.
 
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
@@ -44,6 +45,20 @@ if(VJEPA_CUDA STREQUAL "ON" AND NOT has_cuda)
   message(FATAL_ERROR "VJEPA_CUDA=ON: nvcc 12 or later with cuBLAS was not found; set CUDACXX to nvcc, or choose auto")
 endif()
 message(STATUS "vjepa: CUDA device in the programs: ${has_cuda} (VJEPA_CUDA=${VJEPA_CUDA})")
+
+# How the programs' CUDA device attends.
+set(VJEPA_ATTENTION_HEADER attention.cuh)
+set(VJEPA_ATTENTION_TYPE FlashAttention)
+if(has_cuda AND TARGET vjepa::cudnn)
+  set(VJEPA_ATTENTION_HEADER cudnn_attention.cuh)
+  set(VJEPA_ATTENTION_TYPE CudnnAttention)
+endif()
+configure_file(${CMAKE_CURRENT_LIST_DIR}/program_cuda.cuh.in ${CMAKE_BINARY_DIR}/generated/program_cuda.cuh)
+if(has_cuda)
+  message(STATUS "vjepa: attention of the CUDA device in the programs: ${VJEPA_ATTENTION_TYPE}")
+  add_library(vjepa_cuda_programs INTERFACE)
+  target_link_libraries(vjepa_cuda_programs INTERFACE vjepa::cuda $<TARGET_NAME_IF_EXISTS:vjepa::cudnn>)
+endif()
 
 # Comparisons that may trap are compiled to masks and branches; nothing here looks at floating-point exceptions.
 set(speed_options -fno-trapping-math)

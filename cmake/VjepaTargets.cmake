@@ -22,7 +22,7 @@ list(TRANSFORM VJEPA_HEADERS REPLACE "^.*/include/" "")  # as they are included
 
 set(components ${VJEPA_COMPONENTS})
 if(NOT VJEPA_CUDA)
-  list(REMOVE_ITEM components cuda)
+  list(REMOVE_ITEM components cuda cudnn)
 endif()
 foreach(component IN LISTS components)
   vjepa_add_component(${component})

@@ -1,7 +1,7 @@
 #include "pretrain.hpp"
-#include "vjepa/cuda.cuh"
+#include "program_cuda.cuh"
 
 bool pretrain_cuda_float32(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options, int device) {
   vjepa::cuda::Context ctx(device);
-  return pretrain<vjepa::Cuda<float>>(ctx, config, options);
+  return pretrain<ProgramCuda<float>>(ctx, config, options);
 }

@@ -1,7 +1,7 @@
 #include "probe.hpp"
-#include "vjepa/cuda.cuh"
+#include "program_cuda.cuh"
 
 bool probe_cuda_float32(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& options, int device) {
   vjepa::cuda::Context ctx(device);
-  return probe<vjepa::Cuda<float>>(ctx, config, options);
+  return probe<ProgramCuda<float>>(ctx, config, options);
 }

@@ -66,9 +66,11 @@ bool unrounded(const std::string& result) {
   return all.contains(result);
 }
 
-void compare(const std::string& name, const Sizes& sizes, Precision precision, double tolerance) {
+/// `work` gives the case's results, twice the same.
+template <class Work>
+void compare(const std::string& name, const Sizes& sizes, Precision precision, double tolerance, Work&& work) {
   const Outcome expected = on_reference(name, sizes);
-  const Outcome got = on_cuda(name, sizes, precision);
+  const Outcome got = work();
   REQUIRE(got.size() == expected.size());
   for (const auto& [result, values] : expected) {
     INFO(name << ": " << result << ", " << (precision == Precision::float32 ? "float32" : "bfloat16") << ", "
@@ -80,10 +82,14 @@ void compare(const std::string& name, const Sizes& sizes, Precision precision, d
   }
   // The same again, byte for byte; on the emulator, with the threads of a block in the other order.
   reverse_threads(true);
-  const bool same = on_cuda(name, sizes, precision) == got;
+  const bool same = work() == got;
   reverse_threads(false);
   INFO(name);
   CHECK(same);
+}
+
+void compare(const std::string& name, const Sizes& sizes, Precision precision, double tolerance) {
+  compare(name, sizes, precision, tolerance, [&] { return on_cuda(name, sizes, precision); });
 }
 
 }  // namespace
@@ -108,7 +114,11 @@ TEST_CASE("attention of every head size gives what Cpu<double> gives") {
   for (const Index head_dim : {8, 12, 24, 32, 64, 80, 88, 104, 128}) {
     compare("attention", {.head_dim = head_dim}, Precision::float32, 4 * float32_tolerance);
     // The weights are rounded before they meet the values, and the gradients of scores likewise.
-    compare("attention", {.head_dim = head_dim}, Precision::bfloat16, 2 * bfloat16_tolerance);
+    const Sizes sizes{.head_dim = head_dim};
+    compare("attention", sizes, Precision::bfloat16, 2 * bfloat16_tolerance);
+    if (emulated()) continue;
+    compare("attention", sizes, Precision::bfloat16, 2 * bfloat16_tolerance,
+            [&] { return attention_of_programs(sizes); });
   }
 }
 

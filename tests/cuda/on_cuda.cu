@@ -26,6 +26,9 @@ bool emulated() {
 }
 void reverse_threads(bool) {}
 #else
+Outcome attention_of_programs(const Sizes&) {
+  fail("no program runs on the emulator");
+}
 bool emulated() {
   return true;
 }

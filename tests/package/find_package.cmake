@@ -26,7 +26,9 @@ refused("component 'config' lacks yaml-cpp/yaml.h, libyaml-cpp;" config ${instal
 refused("component 'ffmpeg' lacks libavformat/avformat.h, libavdevice, libavformat, libavcodec, libswscale, libavutil;" ffmpeg
   ${installed} ${eigen_alone})
 refused("component 'cuda' lacks CUDA::cudart, CUDA::cublasLt;" cuda ${installed} ${eigen_alone} -D CUDAToolkit_ROOT=none)
-refused("there is no component 'cuba'; there are io, config, ffmpeg, blas, onednn, cuda." cuba ${installed})
+refused("component 'cudnn' lacks CUDA::cudart, CUDA::cublasLt, cudnn.h, libcudnn;" cudnn ${installed} ${eigen_alone}
+  -D CUDAToolkit_ROOT=none)
+refused("there is no component 'cuba'; there are io, config, ffmpeg, blas, onednn, cuda, cudnn." cuba ${installed})
 
 # The headers of the core lead to Eigen, the standard library and nowhere else.
 file(WRITE ${work}/core.cpp "#include <vjepa/vjepa.hpp>\n")

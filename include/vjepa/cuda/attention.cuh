@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <type_traits>
 
 #include "vjepa/core/bf16.hpp"
@@ -11,14 +12,15 @@
 
 namespace vjepa::cuda {
 
-/// An attention policy is a class template over the scalar, with the functions of the concept Attention and a name.
+/// An attention policy is a class template over the scalar, with the functions of the concept Attention and
+/// `describe`, which says what computes it.
 ///
 /// This one is the library's own: bf16 on tensor cores when the head size is a multiple of 8 and the memory is aligned
 /// to 16 bytes, as a model's always is; what is left, and float32, by plain arithmetic. Memory is linear in the tokens,
 /// gradients have one writer each and come out the same in every run. Throws Error for head sizes beyond 128.
 template <class S>
 struct FlashAttention {
-  static constexpr const char* name = std::is_same_v<S, bf16> ? "tensor cores" : "float32 arithmetic";
+  static std::string describe() { return std::is_same_v<S, bf16> ? "tensor cores" : "float32 arithmetic"; }
 
   static void attention(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v, Mat<S> out,
                         Mat<float> lse) {

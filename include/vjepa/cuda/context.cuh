@@ -4,9 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
-#include <type_traits>
+#include <typeindex>
+#include <typeinfo>
 
 #include "vjepa/core/error.hpp"
 #include "vjepa/core/view.hpp"
@@ -105,6 +107,14 @@ class Context {
     return static_cast<T*>(scratch_);
   }
 
+  /// What a policy keeps with the context, made as T(*this) when it is first asked for.
+  template <class T>
+  T& kept() {
+    std::shared_ptr<void>& slot = kept_[std::type_index(typeid(T))];
+    if (!slot) slot = std::make_shared<T>(*this);
+    return *static_cast<T*>(slot.get());
+  }
+
   Staging& staging() { return staging_; }
   Products& products() { return *products_; }
 
@@ -147,6 +157,7 @@ class Context {
   Handle<cudaStream_t, cudaStreamDestroy> stream_;
   Staging staging_;
   std::unique_ptr<Products> products_;
+  std::map<std::type_index, std::shared_ptr<void>> kept_;
   void* scratch_ = nullptr;
   std::size_t scratch_bytes_ = 0;
 };

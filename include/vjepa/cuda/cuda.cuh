@@ -34,7 +34,8 @@ struct Cuda : cuda::Memory, cuda::Linalg<S>, cuda::Rows<S>, Attn<S>, cuda::Gathe
   static std::string describe(const Context& ctx) {
     const std::size_t version = cublasLtGetVersion();
     return text("cuda:", ctx.device(), ", ", ctx.name(), ", ", std::is_same_v<S, float> ? "float32" : "bfloat16",
-                ", products by cuBLASLt ", version / 10000, ".", version / 100 % 100, ", attention by ", Attn<S>::name);
+                ", products by cuBLASLt ", version / 10000, ".", version / 100 % 100, ", attention by ",
+                Attn<S>::describe());
   }
 };
 

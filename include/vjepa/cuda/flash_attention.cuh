@@ -102,11 +102,12 @@ class LeftFactor {
  public:
   /// `rows` in shared memory, complete, and to stay as they are.
   __device__ explicit LeftFactor(const bf16* rows) : rows_(rows) {
-    if constexpr (!kept) return;
+    if constexpr (kept) {
 #pragma unroll
-    for (int d = 0; d < D / 16; ++d) {
+      for (int d = 0; d < D / 16; ++d) {
 #pragma unroll
-      for (int m = 0; m < M; ++m) load_matrices(values_[kept ? d : 0][m], rows_first<D>(rows, 16 * m, 16 * d));
+        for (int m = 0; m < M; ++m) load_matrices(values_[d][m], rows_first<D>(rows, 16 * m, 16 * d));
+      }
     }
   }
 
