@@ -40,9 +40,9 @@ Passes passes(Context<D>& ctx, const AttentionShape& s) {
   };
   Passes p;
   p.first = bench::repeat(1, [&] {
-    forward();
-    D::synchronize(ctx);
-  }).front();
+              forward();
+              D::synchronize(ctx);
+            }).front();
   p.forward = bench::measure_on<D>(ctx, forward, 0.05);
   p.backward = bench::measure_on<D>(ctx, backward, 0.05);
   return p;

@@ -65,13 +65,16 @@ struct Cost {
   double rate() const { return flops / time.median * 1e-9; }
 };
 
-/// `count` normal numbers on the device; products of numbers that are all alike may run faster than those of data.
+/// `count` normal numbers on the device, which repeat after some millions; products of numbers that are all alike may
+/// run faster than those of data.
 template <class D, class T>
 Array<D, T> random_values(Context<D>& ctx, Index count) {
+  constexpr Index drawn = Index{1} << 22;
   Random random({.seed = 1});
   std::vector<T> values;
   values.reserve(static_cast<std::size_t>(count));
-  for (Index i = 0; i < count; ++i) values.push_back(T(static_cast<float>(random.normal())));
+  for (Index i = 0; i < std::min(count, drawn); ++i) values.push_back(T(static_cast<float>(random.normal())));
+  for (Index i = drawn; i < count; ++i) values.push_back(values[static_cast<std::size_t>(i - drawn)]);
   return Array<D, T>(ctx, values);
 }
 

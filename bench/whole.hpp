@@ -28,7 +28,9 @@ struct Whole {
 /// Calls `work` twice, then `steps` times for the record.
 template <class D, class Work>
 void repeat_whole(Context<D>& ctx, Whole& whole, int steps, Work&& work) {
-  constexpr bool device_memory = requires { ctx.reset_peak_memory(); };
+  constexpr bool device_memory = requires {
+    ctx.reset_peak_memory();
+  };
   const auto finished = [&] {
     work();
     D::synchronize(ctx);
@@ -61,7 +63,14 @@ Whole whole_step(Context<D>& ctx, const Workload& workload, int steps) {
     whole.kept.push_back(m.kept);
     whole.hidden.push_back(m.hidden);
   }
-  repeat_whole<D>(ctx, whole, steps, [&] { trainer.step(clips, masks); });
+  trainer.stage(clips);
+  repeat_whole<D>(ctx, whole, steps, [&] {
+    // As a run does: clips are copied beside the work on those before, or before it.
+    trainer.step_staged(masks, [&] {
+      if (D::Feed::beside) trainer.stage(clips);
+    });
+    if (!D::Feed::beside) trainer.stage(clips);
+  });
   return whole;
 }
 

@@ -76,9 +76,20 @@ struct AdamWStep {
   std::int64_t step = 1;  // counted from 1
 };
 
+/// A way for what the next step reads, beside the work on this one where the device can do both. It is made from a
+/// context.
+template <class D>
+concept HasFeed = requires(Context<D>& ctx, typename D::Feed& feed, const void* source, void* device,
+                           std::size_t bytes) {
+  { D::Feed::beside } -> std::convertible_to<bool>;  // whether uploads and work happen at one time
+  feed.upload(ctx, source, device, bytes);           // as D::upload, but seen only by work after `await`
+  feed.await(ctx);                                   // the context's work from here on sees what was uploaded
+  feed.release(ctx);                                 // uploads from here on wait for the context's work so far
+};
+
 /// Memory of the device and its traffic with the host.
 template <class D>
-concept Memory = requires(Context<D>& ctx, void* device, const void* source, std::size_t bytes) {
+concept Memory = HasFeed<D> && requires(Context<D>& ctx, void* device, const void* source, std::size_t bytes) {
   typename D::Scalar;
   typename D::Grad;
   { D::allocate(ctx, bytes) } -> std::same_as<void*>;  // aligned to 64 bytes; throws Error if it cannot

@@ -31,6 +31,15 @@ struct Estimate {
   static void clear(Context&, void*, std::size_t) {}
   static void synchronize(Context&) {}
 
+  struct Feed {
+    static constexpr bool beside = false;
+
+    explicit Feed(Context&) {}
+    void upload(Context&, const void*, void*, std::size_t) {}
+    void await(Context&) {}
+    void release(Context&) {}
+  };
+
   using Input = Mat<const Scalar>;
 
   template <class... Rest>

@@ -28,6 +28,17 @@ struct Memory {
   }
   static void clear(Context&, void* data, std::size_t bytes) { std::memset(data, 0, bytes); }
   static void synchronize(Context&) {}
+
+  struct Feed {
+    static constexpr bool beside = false;
+
+    explicit Feed(Context&) {}
+    void upload(Context& ctx, const void* host, void* device, std::size_t bytes) {
+      Memory::upload(ctx, host, device, bytes);
+    }
+    void await(Context&) {}
+    void release(Context&) {}
+  };
 };
 
 }  // namespace vjepa::cpu

@@ -31,9 +31,8 @@ class Context {
   /// Throws Error that says what to choose instead when the machine has no such device or no driver.
   explicit Context(int device = 0, ContextOptions options = {}) : device_(checked(device)), name_(name_of(device)) {
     check("cudaSetDevice", cudaSetDevice(device_));
-    cudaStream_t stream = nullptr;
-    check("cudaStreamCreateWithFlags", cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
-    stream_.reset(stream);
+    stream_ = cuda::stream();
+    copy_stream_ = cuda::stream();
     cudaMemPoolProps props{};
     props.allocType = cudaMemAllocationTypePinned;
     props.location.type = cudaMemLocationTypeDevice;
@@ -52,6 +51,7 @@ class Context {
     cudaSetDevice(device_);
     cudaFreeAsync(products_->workspace(), stream_.get());
     if (scratch_ != nullptr) cudaFreeAsync(scratch_, stream_.get());
+    cudaStreamSynchronize(copy_stream_.get());
     cudaStreamSynchronize(stream_.get());
   }
 
@@ -63,6 +63,12 @@ class Context {
   cudaStream_t stream() const {
     check("cudaSetDevice", cudaSetDevice(device_));
     return stream_.get();
+  }
+
+  /// Another, for copies beside that work; its device becomes that of the calling thread.
+  cudaStream_t copy_stream() const {
+    check("cudaSetDevice", cudaSetDevice(device_));
+    return copy_stream_.get();
   }
 
   /// Device memory, aligned to 256 bytes. Throws Error when there is not so much.
@@ -154,7 +160,8 @@ class Context {
   int device_;
   std::string name_;
   Handle<cudaMemPool_t, cudaMemPoolDestroy> pool_;
-  Handle<cudaStream_t, cudaStreamDestroy> stream_;
+  Stream stream_;
+  Stream copy_stream_;
   Staging staging_;
   std::unique_ptr<Products> products_;
   std::map<std::type_index, std::shared_ptr<void>> kept_;

@@ -9,8 +9,33 @@
 
 namespace vjepa::cuda {
 
+/// Uploads on the context's copy stream. The copy engine works beside the kernels; the host waits only for its own copy
+/// into pinned memory.
+class Feed {
+ public:
+  static constexpr bool beside = true;
+
+  explicit Feed(Context&) : arrived_(event()), released_(event()) {}
+
+  void upload(Context& ctx, const void* host, void* device, std::size_t bytes) {
+    check("cudaStreamWaitEvent", cudaStreamWaitEvent(ctx.copy_stream(), released_.get(), 0));
+    ctx.staging().upload(host, device, bytes, ctx.copy_stream());
+  }
+  void await(Context& ctx) {
+    check("cudaEventRecord", cudaEventRecord(arrived_.get(), ctx.copy_stream()));
+    check("cudaStreamWaitEvent", cudaStreamWaitEvent(ctx.stream(), arrived_.get(), 0));
+  }
+  void release(Context& ctx) { check("cudaEventRecord", cudaEventRecord(released_.get(), ctx.stream())); }
+
+ private:
+  Event arrived_;
+  Event released_;
+};
+
 /// Memory of the device, in the order of the context's stream.
 struct Memory {
+  using Feed = cuda::Feed;
+
   static void* allocate(Context& ctx, std::size_t bytes) { return ctx.allocate(bytes); }
   static void deallocate(Context& ctx, void* data) { ctx.deallocate(data); }
   static void upload(Context& ctx, const void* host, void* device, std::size_t bytes) {

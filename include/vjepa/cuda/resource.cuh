@@ -33,4 +33,22 @@ struct Destroy {
 template <class T, auto destroy>
 using Handle = std::unique_ptr<std::remove_pointer_t<T>, Destroy<destroy>>;
 
+/// A point in the order of a stream.
+using Event = Handle<cudaEvent_t, cudaEventDestroy>;
+
+inline Event event() {
+  cudaEvent_t made = nullptr;
+  check("cudaEventCreateWithFlags", cudaEventCreateWithFlags(&made, cudaEventDisableTiming));
+  return Event(made);
+}
+
+/// A stream that does not wait for the default one.
+using Stream = Handle<cudaStream_t, cudaStreamDestroy>;
+
+inline Stream stream() {
+  cudaStream_t made = nullptr;
+  check("cudaStreamCreateWithFlags", cudaStreamCreateWithFlags(&made, cudaStreamNonBlocking));
+  return Stream(made);
+}
+
 }  // namespace vjepa::cuda

@@ -33,16 +33,12 @@ class Staging {
 
   struct Slot {
     Handle<void*, cudaFreeHost> data;
-    Handle<cudaEvent_t, cudaEventDestroy> emptied;
+    Event emptied;
     std::size_t bytes = 0;
 
     /// Waits until the last copy out of this slot is done, and makes it large enough.
     void prepare(std::size_t wanted) {
-      if (!emptied) {
-        cudaEvent_t event = nullptr;
-        check("cudaEventCreateWithFlags", cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
-        emptied.reset(event);
-      }
+      if (!emptied) emptied = event();
       check("cudaEventSynchronize", cudaEventSynchronize(emptied.get()));
       if (wanted <= bytes) return;
       bytes = 0;

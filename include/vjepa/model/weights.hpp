@@ -1,7 +1,12 @@
 #pragma once
 
+#include <atomic>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <future>
+#include <system_error>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -18,9 +23,10 @@ namespace vjepa {
 template <class T>
 std::vector<T> initial_values(const ParamLayout& layout, std::uint64_t seed, std::uint64_t stream, double spread = 1) {
   std::vector<T> values(static_cast<std::size_t>(layout.size()), T(0));
-  std::uint64_t index = 0;
-  for (const ParamInfo& p : layout.params()) {
-    Random random({.seed = seed, .purpose = Purpose::init, .epoch = stream, .sample = index++});
+  const std::vector<ParamInfo>& params = layout.params();
+  const auto fill = [&](std::size_t index) {
+    const ParamInfo& p = params[index];
+    Random random({.seed = seed, .purpose = Purpose::init, .epoch = stream, .sample = index});
     const double std = spread * std::sqrt(p.init.variance);
     for (Index i = 0; i < p.size; ++i) {
       double value = p.init.kind == Init::Kind::ones ? 1 : 0;
@@ -30,7 +36,23 @@ std::vector<T> initial_values(const ParamLayout& layout, std::uint64_t seed, std
       }
       values[static_cast<std::size_t>(p.offset + i)] = T(value);
     }
+  };
+  // Each parameter has random numbers of its own, so that threads may take them as they come: a large model has
+  // hundreds of millions.
+  std::atomic<std::size_t> next{0};
+  const auto fill_the_next = [&] {
+    for (std::size_t i = next++; i < params.size(); i = next++) fill(i);
+  };
+  std::vector<std::future<void>> others;
+  try {
+    for (unsigned i = 1; i < std::thread::hardware_concurrency(); ++i) {
+      others.push_back(std::async(std::launch::async, fill_the_next));
+    }
+  } catch (const std::system_error&) {
+    // With fewer threads it takes longer, and that is all.
   }
+  fill_the_next();
+  for (auto& other : others) other.get();
   return values;
 }
 

@@ -174,20 +174,40 @@ class PretrainRun {
     return o;
   }
 
-  /// One step; returns what to say of it.
-  std::string step(Loader& loader, CsvLog& log, Progress& progress) {
+  /// Waits for the clips of a step and stages them.
+  const ClipBatch& load(Loader& loader, Progress& progress) {
     const auto begin = Clock::now();
     const ClipBatch& batch = loader.next();
-    const auto loaded = Clock::now();
-    ++position_.batches_read;
-    position_.videos_skipped += batch.skipped;
+    waited_ += milliseconds(Clock::now() - begin);
     if (!batch.complaints.empty()) progress.clear();
     for (const std::string& complaint : batch.complaints) {
       std::fprintf(stderr, "skipped: %s\n", complaint.c_str());
     }
+    skipped_ = batch.skipped;
+    trainer_.stage(batch.clips);
+    return batch;
+  }
+
+  bool watches(std::int64_t step) const { return watch_ && step % options_.watch == 0; }
+
+  /// One step; returns what to say of it.
+  std::string step(Loader& loader, CsvLog& log, Progress& progress) {
+    const auto begin = Clock::now();
+    const double waited = waited_;
     std::optional<FeatureSpread> spread;
-    if (watch_ && position_.steps % options_.watch == 0) spread = trainer_.target_spread(batch.clips);
-    const StepReport report = trainer_.step(batch.clips);
+    if (trainer_.staged() == 0) {
+      const ClipBatch& batch = load(loader, progress);
+      if (watches(position_.steps)) spread = trainer_.target_spread(batch.clips);
+    }
+    const auto loaded = Clock::now();
+    ++position_.batches_read;
+    position_.videos_skipped += skipped_;
+    // The next clips are staged while the device works, unless they are to be watched on the host, too.
+    const std::int64_t next = position_.steps + 1;
+    const bool ahead = D::Feed::beside && next < ipe_ * config_.optimization.epochs && !watches(next);
+    const StepReport report = trainer_.step_staged([&] {
+      if (ahead) load(loader, progress);
+    });
     if (spread) watch(report.loss, *spread, progress);
     const auto end = Clock::now();
 
@@ -205,12 +225,11 @@ class PretrainRun {
     position_.epoch_loss += report.loss;
     position_.epoch_jepa += report.jepa;
     position_.epoch_reg += report.reg;
-    waited_ += milliseconds(loaded - begin);
     spent_ += milliseconds(end - begin);
     char note[128];
     std::snprintf(note, sizeof(note), "epoch %lld  loss %.4f  lr %.2e  %.0f ms (%.0f waiting)",
                   static_cast<long long>(epoch + 1), report.loss, report.lr, milliseconds(end - begin),
-                  milliseconds(loaded - begin));
+                  waited_ - waited);
     return note;
   }
 
@@ -307,6 +326,7 @@ class PretrainRun {
   RunPosition position_;
   std::optional<WatchLog> watch_;
   bool warned_ = false;  // of a collapse
+  Index skipped_ = 0;    // videos, of the clips that were staged last
   double waited_ = 0;    // milliseconds, in the epoch under way
   double spent_ = 0;
   Clock::time_point last_save_;

@@ -17,6 +17,7 @@
 #include "vjepa/model/weights.hpp"
 #include "vjepa/optim/adamw.hpp"
 #include "vjepa/optim/schedule.hpp"
+#include "vjepa/train/clip_feed.hpp"
 #include "vjepa/train/feature_spread.hpp"
 #include "vjepa/train/jepa_pass.hpp"
 #include "vjepa/train/pretrain_config.hpp"
@@ -65,7 +66,8 @@ class Pretrainer {
         encoder_positions_(ctx, widened(Encoder::positions(size_, config.model.uniform_power))),
         predictor_positions_(ctx,
                              widened(PredictorModel::positions(grid_, Encoder::is_video, config.model.uniform_power))),
-        scalars_(ctx, 4) {
+        scalars_(ctx, 4),
+        feed_(ctx) {
     const double spread = config.model.init_std / std::sqrt(weight_variance);
     encoder_.init(ctx, config.meta.seed, 0, spread);
     target_.upload(ctx, encoder_.download(ctx));
@@ -84,40 +86,35 @@ class Pretrainer {
   /// Trains on `clips`, [num_clips * batch, channels, frames, crop, crop] normalised pixels on the host, clip 0 of all
   /// samples before clip 1. Throws Error, the weights untouched, when the loss is not finite.
   StepReport step(std::span<const float> clips) {
-    const Index samples = clips_in(clips) / config_.data.num_clips;
-    return step(clips, sample_masks(config_, grid_, samples, step_));
+    return step(clips, sample_masks(config_, grid_, clips_in(clips.size()) / config_.data.num_clips, step_));
   }
 
   /// The same with masks of the caller's, one for each group, each for all samples.
   StepReport step(std::span<const float> clips, const std::vector<Masks>& masks) {
-    const Index samples = clips_in(clips) / config_.data.num_clips;
-    StepReport report;
-    for (const Masks& m : masks) {
-      if (m.batch != samples) fail("vjepa::Pretrainer: masks for ", m.batch, " samples, clips of ", samples);
-      report.kept.push_back(m.kept);
-    }
-    run_pass(Batch(*this, clips, masks));
+    if (staged() > 0) fail("vjepa::Pretrainer: clips are staged; train on them first, with step_staged");
+    stage(clips);
+    return step_staged(masks, [] {});
+  }
 
-    const Index epoch = step_ / ipe_;
-    const bool past_warmup = static_cast<double>(epoch) > config_.optimization.warmup;
-    D::norm(*ctx_, encoder_gradient_.view(), scalar(2));
-    D::norm(*ctx_, predictor_gradient_.view(), scalar(3));
-    read_scalars(report);
-    if (past_warmup && config_.optimization.clip_grad) {
-      D::clip(*ctx_, scalar(2), *config_.optimization.clip_grad, encoder_gradient_.view());
-      D::clip(*ctx_, scalar(3), *config_.optimization.clip_grad, predictor_gradient_.view());
-    }
-    report.lr = lr_(step_);
-    report.weight_decay = decay_(step_);
-    report.momentum = momentum_(step_);
-    encoder_adamw_.step(*ctx_, encoder_gradient_.view(), encoder_.master(), report.lr, report.weight_decay);
-    predictor_adamw_.step(*ctx_, predictor_gradient_.view(), predictor_.master(), report.lr, report.weight_decay);
-    D::ema(*ctx_, report.momentum, Vec<const T>(encoder_.master()), target_.master());
-    encoder_.refresh(*ctx_);
-    predictor_.refresh(*ctx_);
-    target_.refresh(*ctx_);
-    ++step_;
-    return report;
+  /// Copies the clips of the step after those that are staged already, of which there may be one; a device that can do
+  /// both copies beside its work. The host memory may be reused on return.
+  void stage(std::span<const float> clips) {
+    clips_in(clips.size());
+    feed_.push(clips);
+  }
+  /// Steps whose clips are on the device.
+  int staged() const { return feed_.size(); }
+
+  /// The step on the clips that were staged first. `meanwhile()` is called when the device has its work on them, before
+  /// that is waited for: the time to stage the next.
+  template <class Meanwhile>
+  StepReport step_staged(Meanwhile&& meanwhile) {
+    const Vec<const float> pixels = feed_.front();
+    return train(pixels, sample_masks(config_, grid_, samples_in(pixels), step_), meanwhile);
+  }
+  template <class Meanwhile>
+  StepReport step_staged(const std::vector<Masks>& masks, Meanwhile&& meanwhile) {
+    return train(feed_.front(), masks, meanwhile);
   }
 
   /// How the targets of clips like those of a step spread, as the loss takes them: of tokens evenly chosen among those
@@ -125,14 +122,16 @@ class Pretrainer {
   FeatureSpread target_spread(std::span<const float> clips) {
     constexpr Index most_clips = 8;
     constexpr Index most_rows = 512;
-    const Index pixels = static_cast<Index>(clips.size()) / clips_in(clips);
-    const Index count = std::min(clips_in(clips), most_clips * config_.data.num_clips);
-    const Batch batch(*this, clips.first(static_cast<std::size_t>(count * pixels)), {});
+    const Index all = clips_in(clips.size());
+    const Index count = std::min(all, most_clips * config_.data.num_clips);
+    const Array<D, float> pixels(
+        *ctx_, clips.first(clips.size() / static_cast<std::size_t>(all) * static_cast<std::size_t>(count)));
+    const Batch batch(*this, Vec<const float>(pixels.view()), {});
     const Array<D, Scalar<D>> features(*ctx_, count * grid_.size() * Encoder::dim);
     const Out<D, Encoder::dim> h(features.data(), count * grid_.size());
     workspace_.run(*ctx_, [&]<class E>(Context<E>& ctx, Arena<E>& arena) {
       Encoder::template infer<E>(ctx, arena, target_.params(),
-                                 {clips_of(batch), TokenIndices(batch.all_tokens.data(), count, grid_.size()),
+                                 {batch.clips, TokenIndices(batch.all_tokens.data(), count, grid_.size()),
                                   View<const T, Dyn, Encoder::dim>(encoder_positions_.data(), grid_.size())},
                                  h);
     });
@@ -171,9 +170,9 @@ class Pretrainer {
  private:
   /// What a step reads, on the device.
   struct Batch {
-    Batch(Pretrainer& trainer, std::span<const float> host, const std::vector<Masks>& masks)
-        : clips(*trainer.ctx_, host),
-          all_tokens(*trainer.ctx_, every_token(trainer.clips_in(host), trainer.grid_.size())) {
+    Batch(Pretrainer& trainer, Vec<const float> pixels, const std::vector<Masks>& masks)
+        : clips(trainer.clips_of(pixels)),
+          all_tokens(*trainer.ctx_, every_token(clips.extent(0), trainer.grid_.size())) {
       for (const Masks& m : masks) {
         context.emplace_back(*trainer.ctx_, repeated(m.context, trainer.config_.data.num_clips));
         target.emplace_back(*trainer.ctx_, repeated(m.target, trainer.config_.data.num_clips));
@@ -190,7 +189,7 @@ class Pretrainer {
       return all;
     }
 
-    Array<D, float> clips;
+    Clips<const float> clips;
     Array<D, std::int32_t> all_tokens;
     std::vector<Array<D, std::int32_t>> context;
     std::vector<Array<D, std::int32_t>> target;
@@ -203,20 +202,61 @@ class Pretrainer {
   static std::vector<T> widened(const std::vector<float>& v) { return {v.begin(), v.end()}; }
   Vec<T> scalar(Index i) { return scalars_.view().slice(i, 1); }
 
-  Index clips_in(std::span<const float> clips) const {
-    const Index pixels = Encoder::dims.channels * size_.frames * size_.height * size_.width;
-    const auto size = static_cast<Index>(clips.size());
-    if (size == 0 || size % (pixels * config_.data.num_clips) != 0) {
-      fail("vjepa::Pretrainer: ", size, " pixels are no whole number of samples of ", config_.data.num_clips,
-           " clips of ", pixels);
+  /// `pixels` are the feed's first.
+  template <class Meanwhile>
+  StepReport train(Vec<const float> pixels, const std::vector<Masks>& masks, Meanwhile&& meanwhile) {
+    StepReport report;
+    for (const Masks& m : masks) {
+      if (m.batch != samples_in(pixels)) {
+        feed_.pop();
+        fail("vjepa::Pretrainer: masks for ", m.batch, " samples, clips of ", samples_in(pixels));
+      }
+      report.kept.push_back(m.kept);
     }
-    return size / pixels;
+    run_pass(Batch(*this, pixels, masks));
+    feed_.pop();
+    D::norm(*ctx_, encoder_gradient_.view(), scalar(2));
+    D::norm(*ctx_, predictor_gradient_.view(), scalar(3));
+    meanwhile();
+    read_scalars(report);
+
+    const Index epoch = step_ / ipe_;
+    const bool past_warmup = static_cast<double>(epoch) > config_.optimization.warmup;
+    if (past_warmup && config_.optimization.clip_grad) {
+      D::clip(*ctx_, scalar(2), *config_.optimization.clip_grad, encoder_gradient_.view());
+      D::clip(*ctx_, scalar(3), *config_.optimization.clip_grad, predictor_gradient_.view());
+    }
+    report.lr = lr_(step_);
+    report.weight_decay = decay_(step_);
+    report.momentum = momentum_(step_);
+    encoder_adamw_.step(*ctx_, encoder_gradient_.view(), encoder_.master(), report.lr, report.weight_decay);
+    predictor_adamw_.step(*ctx_, predictor_gradient_.view(), predictor_.master(), report.lr, report.weight_decay);
+    D::ema(*ctx_, report.momentum, Vec<const T>(encoder_.master()), target_.master());
+    encoder_.refresh(*ctx_);
+    predictor_.refresh(*ctx_);
+    target_.refresh(*ctx_);
+    ++step_;
+    return report;
   }
 
-  Clips<const float> clips_of(const Batch& batch) const {
-    const Index count = batch.all_tokens.size() / grid_.size();
-    return Clips<const float>(batch.clips.data(), count, Encoder::dims.channels, size_.frames, size_.height,
-                              size_.width);
+  Index samples_in(Vec<const float> pixels) const {
+    return clips_in(static_cast<std::size_t>(pixels.size())) / config_.data.num_clips;
+  }
+
+  /// Of so many pixels.
+  Index clips_in(std::size_t pixels) const {
+    const Index of_clip = Encoder::dims.channels * size_.frames * size_.height * size_.width;
+    const auto count = static_cast<Index>(pixels);
+    if (count == 0 || count % (of_clip * config_.data.num_clips) != 0) {
+      fail("vjepa::Pretrainer: ", count, " pixels are no whole number of samples of ", config_.data.num_clips,
+           " clips of ", of_clip);
+    }
+    return count / of_clip;
+  }
+
+  Clips<const float> clips_of(Vec<const float> pixels) const {
+    return Clips<const float>(pixels.data(), clips_in(static_cast<std::size_t>(pixels.size())), Encoder::dims.channels,
+                              size_.frames, size_.height, size_.width);
   }
 
   void run_pass(const Batch& batch) {
@@ -232,7 +272,7 @@ class Pretrainer {
     const Mat<const T> predictor_positions(predictor_positions_.data(), grid_.size(), PredictorModel::dims.dim);
     JepaPass<E, Encoder, PredictorModel>::run(
         ctx, arena, {encoder_.params(), target_.params(), predictor_.params(), encoder_positions, predictor_positions},
-        {clips_of(batch), TokenIndices(batch.all_tokens.data(), count, grid_.size()), batch.groups},
+        {batch.clips, TokenIndices(batch.all_tokens.data(), count, grid_.size()), batch.groups},
         {config_.loss.loss_exp, config_.loss.reg_coeff}, {scalar(0), scalar(1)},
         {encoder_.bind(encoder_gradient_), predictor_.bind(predictor_gradient_)});
   }
@@ -266,6 +306,7 @@ class Pretrainer {
   Array<D, T> encoder_positions_;
   Array<D, T> predictor_positions_;
   Array<D, T> scalars_;  // the two loss terms, the two gradient norms
+  ClipFeed<D> feed_;
   Workspace<D> workspace_;
   WarmupCosine lr_;
   CosineWeightDecay decay_;
