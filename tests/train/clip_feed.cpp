@@ -51,6 +51,7 @@ PretrainConfig config() {
   c.data.patch_size = 4;
   c.mask = {RandomTube{.ratio = 0.7}};
   c.model.pred_depth = 1;
+  c.optimization.epochs = 4;
   c.optimization.lr = c.optimization.start_lr = 1e-2;
   return c;
 }
