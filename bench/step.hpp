@@ -278,12 +278,9 @@ class StepBench {
     return cost([&]<class E>(Context<E>& ctx, Arena<E>&) {
       if constexpr (std::is_same_v<E, D>) {
         const Vec<const T> zero = gradients_.view();
-        trainer_.encoder_adamw().step(ctx, zero.slice(0, encoder.master().size()), encoder.master(), 0, 0);
-        trainer_.predictor_adamw().step(ctx, zero.slice(0, predictor.master().size()), predictor.master(), 0, 0);
-        D::ema(ctx, 0.99, Vec<const T>(encoder.master()), trainer_.target_encoder().master());
-        encoder.refresh(ctx);
-        predictor.refresh(ctx);
-        trainer_.target_encoder().refresh(ctx);
+        trainer_.encoder_adamw().step(ctx, zero.slice(0, encoder.master().size()), encoder.arena(), 0, 0, {},
+                                      {trainer_.target_encoder().arena(), 0.99});
+        trainer_.predictor_adamw().step(ctx, zero.slice(0, predictor.master().size()), predictor.arena(), 0, 0);
       }
     });
   }

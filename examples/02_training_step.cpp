@@ -100,13 +100,9 @@ int main() {
                 {encoder.bind(encoder_gradient), predictor.bind(predictor_gradient)});
     });
 
-    // The update: AdamW for encoder and predictor, a moving average for the target encoder.
-    encoder_adamw.step(ctx, encoder_gradient.view(), encoder.master(), 2e-3, 0.04);
-    predictor_adamw.step(ctx, predictor_gradient.view(), predictor.master(), 2e-3, 0.04);
-    D::ema(ctx, 0.99, encoder.master(), target.master());
-    encoder.refresh(ctx);
-    predictor.refresh(ctx);
-    target.refresh(ctx);
+    // The update: AdamW for encoder and predictor, and with the encoder's a moving average, the target encoder.
+    encoder_adamw.step(ctx, encoder_gradient.view(), encoder.arena(), 2e-3, 0.04, {}, {target.arena(), 0.99});
+    predictor_adamw.step(ctx, predictor_gradient.view(), predictor.arena(), 2e-3, 0.04);
 
     const double loss = terms.download(ctx)[0];
     if (step % 10 == 0)

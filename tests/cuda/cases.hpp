@@ -10,6 +10,7 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -311,21 +312,30 @@ class Cases {
     const auto w = random<T>(n);
     const auto m = random<T>(n);
     const Array<D, T> v(*ctx_, n);
-    const AdamWStep step{.lr = 0.01, .weight_decay = 0.1, .step = 3};
-    D::adamw(*ctx_, step, g.view(), w.view(), m.view(), v.view());
-    keep("adamw", w);
-    keep("adamw m", m);
-    keep("adamw v", v);
-    const auto target = random<T>(n);
-    D::ema(*ctx_, 0.75, w.view(), target.view());
-    keep("ema", target);
     const auto norm = poisoned<T>(1);
     D::norm(*ctx_, g.view(), norm.view());
     keep("norm", norm);
-    D::clip(*ctx_, norm.view(), 1000, g.view());
-    keep("clip of a small norm", g);
-    D::clip(*ctx_, norm.view(), 2, g.view());
-    keep("clip", g);
+    const auto target = random<T>(n);
+    const auto copies = poisoned<S>(2 * n);
+    const auto copy = [&](Index which) { return std::is_same_v<S, T> ? Vec<S>() : copies.view().slice(which * n, n); };
+    AdamWStep step{.lr = 0.01, .weight_decay = 0.1, .step = 3};
+    D::adamw(*ctx_, step, {}, g.view(), {w.view()}, m.view(), v.view(), {});
+    keep("adamw", w);
+    for (const double most : {2.0, 1000.0}) {
+      ++step.step;
+      D::adamw(*ctx_, step, {Vec<const T>(norm.view()), most}, g.view(), {w.view(), copy(0)}, m.view(), v.view(),
+               {{target.view(), copy(1)}, 0.75});
+      keep("clipped adamw", w);
+      keep("adamw m", m);
+      keep("adamw v", v);
+      keep("average", target);
+      if constexpr (std::is_same_v<S, T>) {
+        keep("copies", w);
+        keep("copies", target);
+      } else {
+        keep("copies", copies);
+      }
+    }
     const auto narrow = poisoned<S>(n);
     D::convert(*ctx_, g.view(), narrow.view());
     keep("convert", narrow);

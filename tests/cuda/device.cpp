@@ -56,12 +56,11 @@ bool unrounded(const std::string& result) {
                                             "token_std",
                                             "cross_entropy",
                                             "adamw",
+                                            "clipped adamw",
                                             "adamw m",
                                             "adamw v",
-                                            "ema",
+                                            "average",
                                             "norm",
-                                            "clip",
-                                            "clip of a small norm",
                                             "copied"};
   return all.contains(result);
 }

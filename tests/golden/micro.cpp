@@ -195,16 +195,14 @@ TEMPLATE_TEST_CASE("five official training steps", "", Cpu<float>, Cpu<double>, 
           Approx(step.at("loss").template as<double>()[0]).epsilon(bound.loss));
     CHECK(micro.gradient_error(step) < bound.gradient);
 
-    const auto update = [&](auto& weights, auto& gradient, AdamW<D>& adamw, Index norm) {
+    const auto update = [&](auto& weights, auto& gradient, AdamW<D>& adamw, Index norm,
+                            const MovingAverage<Scalar<D>, T>& average) {
       D::norm(micro.ctx, gradient.view(), micro.scalar(norm));
-      D::clip(micro.ctx, micro.scalar(norm), config["clip_grad"], gradient.view());
-      adamw.step(micro.ctx, gradient.view(), weights.master(), config["lr"], config["weight_decay"]);
-      weights.refresh(micro.ctx);
+      adamw.step(micro.ctx, gradient.view(), weights.arena(), config["lr"], config["weight_decay"],
+                 {Vec<const T>(micro.scalar(norm)), config["clip_grad"]}, average);
     };
-    update(micro.encoder, micro.encoder_gradient, encoder_adamw, 2);
-    update(micro.predictor, micro.predictor_gradient, predictor_adamw, 3);
-    D::ema(micro.ctx, config["momentum"], Vec<const T>(micro.encoder.master()), micro.target.master());
-    micro.target.refresh(micro.ctx);
+    update(micro.encoder, micro.encoder_gradient, encoder_adamw, 2, {micro.target.arena(), config["momentum"]});
+    update(micro.predictor, micro.predictor_gradient, predictor_adamw, 3, {});
     CHECK(micro.value(2) == Approx(step.at("enc_grad_norm").template as<double>()[0]).epsilon(bound.gradient));
     CHECK(micro.value(3) == Approx(step.at("pred_grad_norm").template as<double>()[0]).epsilon(bound.gradient));
     if (step.find("after.encoder.norm.weight") != nullptr) {

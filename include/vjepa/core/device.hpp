@@ -76,6 +76,34 @@ struct AdamWStep {
   std::int64_t step = 1;  // counted from 1
 };
 
+/// Weights in a flat arena: the masters, which are trained, and a copy of them that the passes read; it is empty where
+/// they read the masters.
+template <class S, class T>
+struct WeightArena {
+  Vec<T> master = {};
+  Vec<S> copy = {};
+
+  bool empty() const { return master.empty(); }
+  WeightArena slice(Index begin, Index count) const {
+    return {empty() ? master : master.slice(begin, count), copy.empty() ? copy : copy.slice(begin, count)};
+  }
+};
+
+/// How far a gradient is shrunk: by min(1, most / (norm[0] + 1e-6)), the norm being on the device. An empty norm leaves
+/// it as it is.
+template <class T>
+struct Clipping {
+  Vec<const T> norm = {};
+  double most = 0;
+};
+
+/// A moving average of weights, of which each step keeps a share. Empty weights: none is taken.
+template <class S, class T>
+struct MovingAverage {
+  WeightArena<S, T> weights = {};
+  double keep = 0;
+};
+
 /// A way for what the next step reads, beside the work on this one where the device can do both. It is made from a
 /// context.
 template <class D>
@@ -167,13 +195,14 @@ concept Losses = requires(Context<D>& ctx, Seq<const Scalar<D>> z, Seq<Scalar<D>
 
 /// Updates of flat arenas of parameters.
 template <class D>
-concept Update = requires(Context<D>& ctx, AdamWStep adamw, Vec<Grad<D>> w, Vec<const Grad<D>> g,
-                          Vec<Scalar<D>> weights, double value) {
-  D::adamw(ctx, adamw, g, w, w, w);  // weights w and moments m, v from the gradient
-  D::ema(ctx, value, g, w);          // w = value * w + (1 - value) * g
-  D::norm(ctx, g, w);                // w[0] = Euclidean norm of g
-  D::clip(ctx, g, value, w);         // w *= min(1, value / (norm[0] + 1e-6)), norm on the device
-  D::convert(ctx, g, weights);       // from Grad to Scalar
+concept Update = requires(Context<D>& ctx, AdamWStep step, Clipping<Grad<D>> clipping, Vec<Grad<D>> w,
+                          Vec<const Grad<D>> g, WeightArena<Scalar<D>, Grad<D>> weights,
+                          MovingAverage<Scalar<D>, Grad<D>> average, Vec<Scalar<D>> copy) {
+  // In one pass: weights and moments m, v from the gradient, clipped; average = keep * average + (1 - keep) * weights;
+  // the copies of both
+  D::adamw(ctx, step, clipping, g, weights, w, w, average);
+  D::norm(ctx, g, w);        // w[0] = Euclidean norm of g
+  D::convert(ctx, g, copy);  // from Grad to Scalar
 };
 
 template <class D>

@@ -113,11 +113,7 @@ struct Estimate {
   template <class... Rest>
   static void adamw(Context&, Rest...) {}
   template <class... Rest>
-  static void ema(Context&, Rest...) {}
-  template <class... Rest>
   static void norm(Context&, Rest...) {}
-  template <class... Rest>
-  static void clip(Context&, Rest...) {}
   template <class... Rest>
   static void convert(Context&, Rest...) {}
 

@@ -14,7 +14,9 @@ template <class S>
 struct Update {
   using T = Grad<S>;
 
-  static void adamw(Context& ctx, const AdamWStep& step, Vec<const T> gradient, Vec<T> weights, Vec<T> m, Vec<T> v) {
+  static void adamw(Context& ctx, const AdamWStep& step, const Clipping<T>& clipping, Vec<const T> gradient,
+                    const WeightArena<S, T>& weights, Vec<T> m, Vec<T> v, const MovingAverage<S, T>& average) {
+    const T factor = clipping.norm.empty() ? T(1) : std::min(T(1), T(clipping.most) / (clipping.norm(0) + T(1e-6)));
     const T decay = T(1 - step.lr * step.weight_decay);
     const T b1 = T(1 - step.beta1);
     const T b2 = T(step.beta2);
@@ -23,28 +25,27 @@ struct Update {
     const T size = T(step.lr / (1 - std::pow(step.beta1, power)));
     const T root = T(std::sqrt(1 - std::pow(step.beta2, power)));
     const T eps = T(step.eps);
-    parallel_chunks(ctx, weights.size(), chunk, [&](Range r, Index, int) {
+    const T keep = T(average.keep);
+    const T take = T(1 - average.keep);
+    // One loop after the other over a piece that stays in the cache.
+    parallel_chunks(ctx, weights.master.size(), chunk, [&](Range r, Index, int) {
       const T* const g = gradient.data();
-      T* const w = weights.data();
+      T* const w = weights.master.data();
       T* const first = m.data();
       T* const second = v.data();
 #pragma omp simd
       for (Index i = r.begin; i < r.end; ++i) {
-        first[i] += b1 * (g[i] - first[i]);
-        second[i] = second[i] * b2 + one_minus_b2 * g[i] * g[i];
+        const T clipped = factor * g[i];
+        first[i] += b1 * (clipped - first[i]);
+        second[i] = second[i] * b2 + one_minus_b2 * clipped * clipped;
         w[i] = w[i] * decay - size * first[i] / (std::sqrt(second[i]) / root + eps);
       }
-    });
-  }
-
-  static void ema(Context& ctx, double momentum, Vec<const T> online, Vec<T> target) {
-    const T keep = T(momentum);
-    const T take = T(1 - momentum);
-    parallel_chunks(ctx, target.size(), chunk, [&](Range r, Index, int) {
-      const T* const from = online.data();
-      T* const to = target.data();
+      copy_range(r, w, weights.copy.data());
+      if (average.weights.empty()) return;
+      T* const mean = average.weights.master.data();
 #pragma omp simd
-      for (Index i = r.begin; i < r.end; ++i) to[i] = to[i] * keep + take * from[i];
+      for (Index i = r.begin; i < r.end; ++i) mean[i] = mean[i] * keep + take * w[i];
+      copy_range(r, mean, average.weights.copy.data());
     });
   }
 
@@ -54,25 +55,19 @@ struct Update {
         T(std::sqrt(ordered_sum(ctx, x.size(), [&](Index i) { return static_cast<double>(data[i]) * data[i]; })));
   }
 
-  static void clip(Context& ctx, Vec<const T> norm, double most, Vec<T> x) {
-    const T factor = std::min(T(1), T(most) / (norm.data()[0] + T(1e-6)));
-    if (factor == T(1)) return;
-    parallel_chunks(ctx, x.size(), chunk, [&](Range r, Index, int) {
-      for (Index i = r.begin; i < r.end; ++i) x.data()[i] *= factor;
-    });
-  }
-
   static void convert(Context& ctx, Vec<const T> from, Vec<S> to) {
-    parallel_chunks(ctx, from.size(), chunk, [&](Range r, Index, int) {
-      const T* const in = from.data();
-      S* const out = to.data();
-#pragma omp simd
-      for (Index i = r.begin; i < r.end; ++i) out[i] = in[i];
-    });
+    parallel_chunks(ctx, from.size(), chunk, [&](Range r, Index, int) { copy_range(r, from.data(), to.data()); });
   }
 
  private:
   static constexpr Index chunk = 32768;
+
+  /// A `to` that is null stays so.
+  static void copy_range(Range r, const T* from, S* to) {
+    if (to == nullptr) return;
+#pragma omp simd
+    for (Index i = r.begin; i < r.end; ++i) to[i] = from[i];
+  }
 };
 
 }  // namespace vjepa::cpu

@@ -9,8 +9,8 @@
 
 #include "vjepa/core/bf16.hpp"
 #include "vjepa/core/device.hpp"
+#include "vjepa/cuda/instructions.cuh"
 #include "vjepa/cuda/launch.cuh"
-#include "vjepa/cuda/tensor_core.cuh"
 
 namespace vjepa::cuda {
 

@@ -12,35 +12,83 @@
 
 namespace vjepa::cuda {
 
-/// A warp for each row: y = (x - mean) rstd gamma + beta, the moments in two passes over the row, which the first
-/// leaves in the cache. Empty gamma and beta are 1 and 0.
-template <class S, int V>
+/// Calls body(i, j) for each pack of V values of a row of n that is this lane's: its i-th, from value j on. P is how
+/// many a lane has at most; 0, not known, and then i is 0.
+template <int V, int P, class Body>
+__device__ void each_pack(Index n, Body&& body) {
+  if constexpr (P > 0) {
+#pragma unroll
+    for (int i = 0; i < P; ++i) {
+      const Index j = (Index{i} * warp_size + lane_index()) * V;
+      if (j < n) body(i, j);
+    }
+  } else {
+    for (Index j = Index{lane_index()} * V; j < n; j += Index{warp_size} * V) body(0, j);
+  }
+}
+
+/// A row of n values for several visits of each_pack: in registers, or, with P = 0, read again at each.
+template <class S, int V, int P>
+class RowReader {
+ public:
+  __device__ RowReader(const S* row, Index n) : row_(row) {
+    if constexpr (P > 0) each_pack<V, P>(n, [&](int i, Index j) { packs_[i] = load<V>(row + j); });
+  }
+  __device__ Pack<S, V> get(int i, Index j) const {
+    if constexpr (P > 0) {
+      return packs_[i];
+    } else {
+      return load<V>(row_ + j);
+    }
+  }
+
+ private:
+  const S* row_;
+  Pack<S, V> packs_[P > 0 ? P : 1];
+};
+
+/// Calls body.template operator()<V, P>() with the V of with_packs and the least P of each_pack that there is for rows
+/// of n values; 0 where registers do not hold them.
+template <class S, class Body, class... Views>
+void with_row_packs(Index n, Body&& body, const Views&... views) {
+  with_packs<S>(
+      [&]<int V>() {
+        const Index packs = (n + Index{V} * warp_size - 1) / (Index{V} * warp_size);
+        if (packs <= 1) return body.template operator()<V, 1>();
+        if (packs <= 2) return body.template operator()<V, 2>();
+        if (packs <= 4) return body.template operator()<V, 4>();
+        if (packs <= 8) return body.template operator()<V, 8>();
+        body.template operator()<V, 0>();
+      },
+      views...);
+}
+
+/// A warp for each row: y = (x - mean) rstd gamma + beta. Empty gamma and beta are 1 and 0.
+template <class S, int V, int P>
 __global__ void layer_norm_kernel(Mat<const S> x, Vec<const S> gamma, Vec<const S> beta, float eps, Mat<S> y,
                                   Mat<float> stats) {
   const Index row = global_warp_index();
   if (row >= x.rows()) return;
   const Index n = x.cols();
-  const Index first = Index{lane_index()} * V;
-  constexpr Index step = Index{warp_size} * V;
-  const S* const in = x.row(row);
+  const RowReader<S, V, P> in(x.row(row), n);
   float sum = 0;
-  for (Index j = first; j < n; j += step) {
-    const auto values = load<V>(in + j);
+  each_pack<V, P>(n, [&](int i, Index j) {
+    const auto values = in.get(i, j);
     for (int v = 0; v < V; ++v) sum += static_cast<float>(values[v]);
-  }
+  });
   const float mean = warp_sum(sum) / static_cast<float>(n);
   float squares = 0;
-  for (Index j = first; j < n; j += step) {
-    const auto values = load<V>(in + j);
+  each_pack<V, P>(n, [&](int i, Index j) {
+    const auto values = in.get(i, j);
     for (int v = 0; v < V; ++v) {
       const float centered = static_cast<float>(values[v]) - mean;
       squares += centered * centered;
     }
-  }
+  });
   const float rstd = 1.0f / sqrtf(warp_sum(squares) / static_cast<float>(n) + eps);
   S* const out = y.row(row);
-  for (Index j = first; j < n; j += step) {
-    auto values = load<V>(in + j);
+  each_pack<V, P>(n, [&](int i, Index j) {
+    auto values = in.get(i, j);
     if (gamma.empty()) {
       for (int v = 0; v < V; ++v) values[v] = S((static_cast<float>(values[v]) - mean) * rstd);
     } else {
@@ -52,61 +100,96 @@ __global__ void layer_norm_kernel(Mat<const S> x, Vec<const S> gamma, Vec<const 
       }
     }
     store(out + j, values);
-  }
+  });
   if (!stats.empty() && lane_index() == 0) {
     stats(row, 0) = mean;
     stats(row, 1) = rstd;
   }
 }
 
-/// Warps take the block's rows in turn. The sums for gamma and beta of a warp's rows lie in shared memory, each column
-/// touched by one lane alone, so that only the last addition needs the block.
-template <class S, int V>
+/// The sums for gamma and beta over a warp's rows: in registers, or, with P = 0, in the warp's part of shared memory,
+/// where each column is touched by one lane alone.
+template <int V, int P>
+class ColumnSums {
+ public:
+  /// `shared`: [gamma and beta, V, n / V], neighbouring lanes in neighbouring banks.
+  __device__ ColumnSums(float* shared, Index n) : shared_(shared), packs_(n / V), n_(n) {
+    if constexpr (P == 0) store([](int, int) { return 0.0f; });
+  }
+  __device__ void add(int i, Index j, int v, float gamma, float beta) {
+    if constexpr (P > 0) {
+      sums_[i][v] += gamma;
+      sums_[i][V + v] += beta;
+    } else {
+      shared_[v * packs_ + j / V] += gamma;
+      shared_[(V + v) * packs_ + j / V] += beta;
+    }
+  }
+  /// Leaves the sums in shared memory.
+  __device__ void finish() {
+    if constexpr (P > 0) store([&](int i, int v) { return sums_[i][v]; });
+  }
+
+ private:
+  template <class Value>
+  __device__ void store(Value&& value) {
+    each_pack<V, P>(n_, [&](int i, Index j) {
+#pragma unroll
+      for (int v = 0; v < 2 * V; ++v) shared_[v * packs_ + j / V] = value(i, v);
+    });
+  }
+
+  float* shared_;
+  Index packs_;
+  Index n_;
+  float sums_[P > 0 ? P : 1][2 * V] = {};
+};
+
+/// Warps take the block's rows in turn; only the last addition of the sums for gamma and beta needs the block.
+template <class S, int V, int P>
 __global__ void layer_norm_backward_kernel(Mat<const S> dy, Mat<const S> x, Vec<const S> gamma, Mat<const float> stats,
                                            Mat<const S> skip, Mat<S> dx, Index rows_per_block, Mat<float> partials) {
   const Index n = x.cols();
   const Index packs = n / V;
-  // [warps, gamma and beta, V, packs]: neighbouring lanes in neighbouring banks
-  float* const sums = dynamic_shared<float>() + warp_index() * 2 * n;
-  for (Index j = lane_index(); j < packs; j += warp_size) {
-    for (int v = 0; v < 2 * V; ++v) sums[v * packs + j] = 0;
-  }
+  ColumnSums<V, P> sums(dynamic_shared<float>() + warp_index() * 2 * n, n);
   const Index begin = static_cast<Index>(blockIdx.x) * rows_per_block;
   const Index end = min(begin + rows_per_block, x.rows());
   for (Index row = begin + warp_index(); row < end; row += warp_count()) {
+    const RowReader<S, V, P> in(x.row(row), n);
+    const RowReader<S, V, P> up(dy.row(row), n);
     const float mean = stats(row, 0);
     const float rstd = stats(row, 1);
     float sum = 0;         // of dy gamma
     float correlated = 0;  // of dy gamma xhat
-    for (Index j = lane_index(); j < packs; j += warp_size) {
-      const auto in = load<V>(x.row(row) + j * V);
-      const auto d = load<V>(dy.row(row) + j * V);
-      const auto g = load<V>(gamma.data() + j * V);
+    each_pack<V, P>(n, [&](int i, Index j) {
+      const auto values = in.get(i, j);
+      const auto d = up.get(i, j);
+      const auto g = load<V>(gamma.data() + j);
       for (int v = 0; v < V; ++v) {
-        const float xhat = (static_cast<float>(in[v]) - mean) * rstd;
+        const float xhat = (static_cast<float>(values[v]) - mean) * rstd;
         const float dyj = static_cast<float>(d[v]);
-        sums[v * packs + j] += dyj * xhat;
-        sums[(V + v) * packs + j] += dyj;
+        sums.add(i, j, v, dyj * xhat, dyj);
         sum += dyj * static_cast<float>(g[v]);
         correlated += dyj * static_cast<float>(g[v]) * xhat;
       }
-    }
+    });
     const float a = warp_sum(sum) / static_cast<float>(n);
     const float b = warp_sum(correlated) / static_cast<float>(n);
-    for (Index j = lane_index(); j < packs; j += warp_size) {
-      const auto in = load<V>(x.row(row) + j * V);
-      const auto d = load<V>(dy.row(row) + j * V);
-      const auto g = load<V>(gamma.data() + j * V);
-      const auto s = skip.empty() ? Pack<S, V>{} : load<V>(skip.row(row) + j * V);
+    each_pack<V, P>(n, [&](int i, Index j) {
+      const auto values = in.get(i, j);
+      const auto d = up.get(i, j);
+      const auto g = load<V>(gamma.data() + j);
+      const auto s = skip.empty() ? Pack<S, V>{} : load<V>(skip.row(row) + j);
       Pack<S, V> out;
       for (int v = 0; v < V; ++v) {
-        const float xhat = (static_cast<float>(in[v]) - mean) * rstd;
+        const float xhat = (static_cast<float>(values[v]) - mean) * rstd;
         const float direct = (static_cast<float>(d[v]) * static_cast<float>(g[v]) - a - xhat * b) * rstd;
         out[v] = S(skip.empty() ? direct : static_cast<float>(s[v]) + direct);
       }
-      store(dx.row(row) + j * V, out);
-    }
+      store(dx.row(row) + j, out);
+    });
   }
+  sums.finish();
   __syncthreads();
   for (Index j = threadIdx.x; j < 2 * n; j += blockDim.x) {
     float total = 0;
@@ -116,16 +199,34 @@ __global__ void layer_norm_backward_kernel(Mat<const S> dy, Mat<const S> x, Vec<
   }
 }
 
-/// A warp for each row: y = f(x), or y = f(x) y where the function takes both.
+/// A warp for each row: y = f(x), or y = f(x) y where the function takes both. Several packs are read before the first
+/// is written, so that memory has enough to do.
 template <class S, int V, class Function>
 __global__ void map_kernel(Mat<const S> x, Mat<S> y, Function function) {
+  constexpr int at_once = 4;
+  constexpr Index step = Index{warp_size} * V;
   const Index row = global_warp_index();
   if (row >= x.rows()) return;
-  for (Index j = Index{lane_index()} * V; j < x.cols(); j += Index{warp_size} * V) {
-    const auto in = load<V>(x.row(row) + j);
-    auto out = Function::reads_result ? load<V>(y.row(row) + j) : Pack<S, V>{};
-    for (int v = 0; v < V; ++v) out[v] = S(function(static_cast<float>(in[v]), static_cast<float>(out[v])));
-    store(y.row(row) + j, out);
+  for (Index first = Index{lane_index()} * V; first < x.cols(); first += at_once * step) {
+    Pack<S, V> in[at_once];
+    Pack<S, V> out[at_once];
+#pragma unroll
+    for (int i = 0; i < at_once; ++i) {
+      const Index j = first + i * step;
+      if (j >= x.cols()) break;
+      in[i] = load<V>(x.row(row) + j);
+      if constexpr (Function::reads_result) out[i] = load<V>(y.row(row) + j);
+    }
+#pragma unroll
+    for (int i = 0; i < at_once; ++i) {
+      const Index j = first + i * step;
+      if (j >= x.cols()) break;
+      for (int v = 0; v < V; ++v) {
+        const float before = Function::reads_result ? static_cast<float>(out[i][v]) : 0.0f;
+        out[i][v] = S(function(static_cast<float>(in[i][v]), before));
+      }
+      store(y.row(row) + j, out[i]);
+    }
   }
 }
 
@@ -152,10 +253,11 @@ struct Rows {
   static void layer_norm(Context& ctx, Mat<const S> x, Vec<const S> gamma, Vec<const S> beta, double eps, Mat<S> y,
                          Mat<float> stats) {
     assert(y.rows() == x.rows() && y.cols() == x.cols());
-    with_packs<S>(
-        [&]<int V>() {
-          launch(ctx, warp_for_each(x.rows()), layer_norm_kernel<S, V>, x, gamma, beta, static_cast<float>(eps), y,
-                 stats);
+    with_row_packs<S>(
+        x.cols(),
+        [&]<int V, int P>() {
+          launch(ctx, warp_for_each(x.rows(), 4), layer_norm_kernel<S, V, P>, x, gamma, beta, static_cast<float>(eps),
+                 y, stats);
         },
         x, y, gamma, beta);
   }
@@ -168,21 +270,18 @@ struct Rows {
     // As many warps, up to four, as have room for their sums in the shared memory that every block has.
     const Index bytes = 2 * n * static_cast<Index>(sizeof(float));
     const auto warps = static_cast<int>(std::clamp<Index>(48 * 1024 / bytes, 1, 4));
-    const Parts parts(x.rows(), 4, 512);
+    const Parts parts(x.rows(), 4, 384);
     const Mat<float> partials(ctx.scratch<float>(parts.count * 2 * n), parts.count, 2 * n);
-    with_packs<S>(
-        [&]<int V>() {
+    with_row_packs<S>(
+        n,
+        [&]<int V, int P>() {
           launch(
               ctx,
               {.blocks = parts.count, .threads = warps * warp_size, .shared = static_cast<std::size_t>(warps * bytes)},
-              layer_norm_backward_kernel<S, V>, dy, x, gamma, stats, skip, dx, parts.rows, partials);
+              layer_norm_backward_kernel<S, V, P>, dy, x, gamma, stats, skip, dx, parts.rows, partials);
         },
         dy, x, gamma, skip, dx);
-    const auto half = [&](Index begin) {
-      return Mat<const float>(partials.data() + begin, parts.count, n).with_stride(2 * n);
-    };
-    add_partials(ctx, half(0), dgamma);
-    add_partials(ctx, half(n), dbeta);
+    add_partials(ctx, partials, dgamma, dbeta);
   }
 
   static void normalize(Context& ctx, Mat<const S> x, double eps, Mat<S> y) { layer_norm(ctx, x, {}, {}, eps, y, {}); }

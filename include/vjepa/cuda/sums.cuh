@@ -3,6 +3,7 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cstddef>
 
 #include "vjepa/core/view.hpp"
@@ -72,27 +73,31 @@ struct AddTo {
   __device__ void operator()(double sum) const { *to += static_cast<float>(scale * sum); }
 };
 
-/// sums[j] += sum over p of partials[p, j]: a block for 32 columns, whose warps share the rows.
-static __global__ void add_partials_kernel(Mat<const float> partials, Vec<float> sums) {
+/// sums[j] += sum over p of partials[p, j], and more[j] the same of the columns that follow: a block for 32 columns,
+/// whose warps share the rows.
+static __global__ void add_partials_kernel(Mat<const float> partials, Vec<float> sums, Vec<float> more) {
   float* const parts = dynamic_shared<float>();  // [warps, 32]
   const Index column = static_cast<Index>(blockIdx.x) * warp_size + lane_index();
   float sum = 0;
-  if (column < sums.rows()) {
+  if (column < partials.cols()) {
     for (Index p = warp_index(); p < partials.rows(); p += warp_count()) sum += partials.row(p)[column];
   }
   parts[threadIdx.x] = sum;
   __syncthreads();
-  if (warp_index() != 0 || column >= sums.rows()) return;
+  if (warp_index() != 0 || column >= partials.cols()) return;
   float total = 0;
   for (int w = 0; w < warp_count(); ++w) total += parts[w * warp_size + lane_index()];
-  sums.data()[column] += total;
+  (column < sums.rows() ? sums.data() + column : more.data() + (column - sums.rows()))[0] += total;
 }
 
-inline void add_partials(Context& ctx, Mat<const float> partials, Vec<float> sums) {
+/// `partials` has a column for each of `sums` and then for each of `more`.
+inline void add_partials(Context& ctx, Mat<const float> partials, Vec<float> sums, Vec<float> more = {}) {
   constexpr int threads = 512;
-  launch(ctx,
-         {.blocks = (sums.rows() + warp_size - 1) / warp_size, .threads = threads, .shared = sizeof(float) * threads},
-         add_partials_kernel, partials, sums);
+  assert(partials.cols() == sums.rows() + more.rows());
+  launch(
+      ctx,
+      {.blocks = (partials.cols() + warp_size - 1) / warp_size, .threads = threads, .shared = sizeof(float) * threads},
+      add_partials_kernel, partials, sums, more);
 }
 
 /// Rows [begin, end) of a part when `rows` are cut for at most `most` parts of at least `least` rows.

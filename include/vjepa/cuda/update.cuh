@@ -11,13 +11,28 @@
 
 namespace vjepa::cuda {
 
-/// V weights from i V on, and their moments.
-template <int V>
+/// Converts V values to S; a `to` that is null stays so.
+template <class S, int V>
+__device__ void store_copy(S* to, Index i, const Pack<float, V>& values) {
+  if (to == nullptr) return;
+  Pack<S, V> copy;
+  for (int k = 0; k < V; ++k) copy[k] = S(values[k]);
+  store(to + i * V, copy);
+}
+
+/// V weights from i V on with their moments, their average, and the copies of both. A `norm` or `average` that is null
+/// is not there.
+template <class S, int V>
 struct AdamWUpdate {
   const float* gradient;
   float* weights;
+  S* copy;
   float* m;
   float* v;
+  float* average;
+  S* average_copy;
+  const float* norm;
+  float most;
   float decay;
   float b1;  // 1 - beta1
   float b2;  // beta2
@@ -25,50 +40,30 @@ struct AdamWUpdate {
   float size;  // lr / (1 - beta1^step)
   float root;  // sqrt(1 - beta2^step)
   float eps;
+  float keep;
+  float take;  // 1 - keep
 
   __device__ void operator()(Index i) const {
+    const float factor = norm == nullptr ? 1.0f : fminf(1.0f, most / (*norm + 1e-6f));
     const auto g = load<V>(gradient + i * V);
     auto w = load<V>(weights + i * V);
     auto first = load<V>(m + i * V);
     auto second = load<V>(v + i * V);
     for (int k = 0; k < V; ++k) {
-      first[k] += b1 * (g[k] - first[k]);
-      second[k] = second[k] * b2 + one_minus_b2 * g[k] * g[k];
+      const float clipped = factor * g[k];
+      first[k] += b1 * (clipped - first[k]);
+      second[k] = second[k] * b2 + one_minus_b2 * clipped * clipped;
       w[k] = w[k] * decay - size * first[k] / (sqrtf(second[k]) / root + eps);
     }
     store(weights + i * V, w);
     store(m + i * V, first);
     store(v + i * V, second);
-  }
-};
-
-template <int V>
-struct EmaUpdate {
-  const float* online;
-  float* target;
-  float keep;
-  float take;
-
-  __device__ void operator()(Index i) const {
-    const auto from = load<V>(online + i * V);
-    auto to = load<V>(target + i * V);
-    for (int k = 0; k < V; ++k) to[k] = to[k] * keep + take * from[k];
-    store(target + i * V, to);
-  }
-};
-
-template <int V>
-struct ClipUpdate {
-  const float* norm;
-  float most;
-  float* x;
-
-  __device__ void operator()(Index i) const {
-    const float factor = fminf(1.0f, most / (*norm + 1e-6f));
-    if (factor == 1.0f) return;
-    auto values = load<V>(x + i * V);
-    for (int k = 0; k < V; ++k) values[k] *= factor;
-    store(x + i * V, values);
+    store_copy(copy, i, w);
+    if (average == nullptr) return;
+    auto mean = load<V>(average + i * V);
+    for (int k = 0; k < V; ++k) mean[k] = mean[k] * keep + take * w[k];
+    store(average + i * V, mean);
+    store_copy(average_copy, i, mean);
   }
 };
 
@@ -77,12 +72,7 @@ struct ConvertUpdate {
   const float* from;
   S* to;
 
-  __device__ void operator()(Index i) const {
-    const auto in = load<V>(from + i * V);
-    Pack<S, V> out;
-    for (int k = 0; k < V; ++k) out[k] = S(in[k]);
-    store(to + i * V, out);
-  }
+  __device__ void operator()(Index i) const { store_copy(to, i, load<V>(from + i * V)); }
 };
 
 template <int V>
@@ -112,49 +102,38 @@ __global__ void for_each_kernel(Index count, Body body) {
 
 template <class S>
 struct Update {
-  static void adamw(Context& ctx, const AdamWStep& step, Vec<const float> gradient, Vec<float> weights, Vec<float> m,
-                    Vec<float> v) {
+  static void adamw(Context& ctx, const AdamWStep& step, const Clipping<float>& clipping, Vec<const float> gradient,
+                    const WeightArena<S, float>& weights, Vec<float> m, Vec<float> v,
+                    const MovingAverage<S, float>& average) {
     const auto power = static_cast<double>(step.step);
     const auto narrow = [](double value) { return static_cast<float>(value); };
-    with_packs<float>(
-        [&]<int V>() {
-          for_each<V>(ctx, weights.size(),
-                      AdamWUpdate<V>{.gradient = gradient.data(),
-                                     .weights = weights.data(),
-                                     .m = m.data(),
-                                     .v = v.data(),
-                                     .decay = narrow(1 - step.lr * step.weight_decay),
-                                     .b1 = narrow(1 - step.beta1),
-                                     .b2 = narrow(step.beta2),
-                                     .one_minus_b2 = narrow(1 - step.beta2),
-                                     .size = narrow(step.lr / (1 - std::pow(step.beta1, power))),
-                                     .root = narrow(std::sqrt(1 - std::pow(step.beta2, power))),
-                                     .eps = narrow(step.eps)});
-        },
-        gradient, weights, m, v);
-  }
-
-  static void ema(Context& ctx, double momentum, Vec<const float> online, Vec<float> target) {
-    with_packs<float>(
-        [&]<int V>() {
-          for_each<V>(ctx, target.size(),
-                      EmaUpdate<V>{online.data(), target.data(), static_cast<float>(momentum),
-                                   static_cast<float>(1 - momentum)});
-        },
-        online, target);
+    const auto update = [&]<int V>() {
+      for_each<V>(ctx, weights.master.size(),
+                  AdamWUpdate<S, V>{.gradient = gradient.data(),
+                                    .weights = weights.master.data(),
+                                    .copy = weights.copy.data(),
+                                    .m = m.data(),
+                                    .v = v.data(),
+                                    .average = average.weights.master.data(),
+                                    .average_copy = average.weights.copy.data(),
+                                    .norm = clipping.norm.data(),
+                                    .most = narrow(clipping.most),
+                                    .decay = narrow(1 - step.lr * step.weight_decay),
+                                    .b1 = narrow(1 - step.beta1),
+                                    .b2 = narrow(step.beta2),
+                                    .one_minus_b2 = narrow(1 - step.beta2),
+                                    .size = narrow(step.lr / (1 - std::pow(step.beta1, power))),
+                                    .root = narrow(std::sqrt(1 - std::pow(step.beta2, power))),
+                                    .eps = narrow(step.eps),
+                                    .keep = narrow(average.keep),
+                                    .take = narrow(1 - average.keep)});
+    };
+    with_packs<S>(update, gradient, weights.master, m, v, weights.copy, average.weights.master, average.weights.copy);
   }
 
   static void norm(Context& ctx, Vec<const float> x, Vec<float> result) {
     with_packs<float>(
         [&]<int V>() { ordered_sum(ctx, x.size() / V, SquareTerm<V>{x.data()}, RootOfSum{result.data()}); }, x);
-  }
-
-  static void clip(Context& ctx, Vec<const float> norm, double most, Vec<float> x) {
-    with_packs<float>(
-        [&]<int V>() {
-          for_each<V>(ctx, x.size(), ClipUpdate<V>{norm.data(), static_cast<float>(most), x.data()});
-        },
-        x);
   }
 
   static void convert(Context& ctx, Vec<const float> from, Vec<S> to) {

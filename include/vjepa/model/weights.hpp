@@ -73,6 +73,9 @@ class Weights {
   /// The trained values. Call `refresh` after changing them.
   Vec<Master> master() const { return master_.view(); }
 
+  /// The trained values with what the passes read, for what changes both.
+  WeightArena<Scalar<D>, Master> arena() const { return {master(), scalars_.view()}; }
+
   /// Brings what the passes read up to date with the masters.
   void refresh(Context<D>& ctx) {
     if constexpr (!shared) D::convert(ctx, master_.view(), scalars_.view());

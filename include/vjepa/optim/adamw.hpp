@@ -22,12 +22,26 @@ class AdamW {
   AdamW(Context<D>& ctx, const ParamLayout& layout, Options options)
       : options_(options), decayed_(layout.decayed_size()), m_(ctx, layout.size()), v_(ctx, layout.size()) {}
 
-  /// Updates `weights` from `gradients`, both laid out as the arena this was made for.
-  void step(Context<D>& ctx, Vec<const Grad<D>> gradients, Vec<Grad<D>> weights, double lr, double weight_decay) {
+  /// Updates `weights` from `gradients`, clipped, and `average` from them; all are laid out as the arena this was made
+  /// for.
+  void step(Context<D>& ctx, Vec<const Grad<D>> gradients, const WeightArena<Scalar<D>, Grad<D>>& weights, double lr,
+            double weight_decay, const Clipping<Grad<D>>& clipping = {},
+            const MovingAverage<Scalar<D>, Grad<D>>& average = {}) {
     ++steps_;
-    const Index rest = weights.size() - decayed_;
-    update(ctx, gradients, weights, 0, decayed_, lr, weight_decay);
-    update(ctx, gradients, weights, decayed_, rest, lr, 0);
+    const auto update = [&](Index begin, Index count, double decay) {
+      if (count == 0) return;
+      const AdamWStep step{.lr = lr,
+                           .weight_decay = decay,
+                           .beta1 = options_.beta1,
+                           .beta2 = options_.beta2,
+                           .eps = options_.eps,
+                           .step = steps_};
+      D::adamw(ctx, step, clipping, gradients.slice(begin, count), weights.slice(begin, count),
+               m_.view().slice(begin, count), v_.view().slice(begin, count),
+               {average.weights.slice(begin, count), average.keep});
+    };
+    update(0, decayed_, weight_decay);
+    update(decayed_, weights.master.size() - decayed_, 0);
   }
 
   std::int64_t steps() const { return steps_; }
@@ -36,19 +50,6 @@ class AdamW {
   Array<D, Grad<D>>& second_moment() { return v_; }
 
  private:
-  void update(Context<D>& ctx, Vec<const Grad<D>> gradients, Vec<Grad<D>> weights, Index begin, Index count, double lr,
-              double weight_decay) {
-    if (count == 0) return;
-    const AdamWStep step{.lr = lr,
-                         .weight_decay = weight_decay,
-                         .beta1 = options_.beta1,
-                         .beta2 = options_.beta2,
-                         .eps = options_.eps,
-                         .step = steps_};
-    D::adamw(ctx, step, gradients.slice(begin, count), weights.slice(begin, count), m_.view().slice(begin, count),
-             v_.view().slice(begin, count));
-  }
-
   Options options_;
   Index decayed_;
   std::int64_t steps_ = 0;

@@ -222,19 +222,18 @@ class Pretrainer {
 
     const Index epoch = step_ / ipe_;
     const bool past_warmup = static_cast<double>(epoch) > config_.optimization.warmup;
-    if (past_warmup && config_.optimization.clip_grad) {
-      D::clip(*ctx_, scalar(2), *config_.optimization.clip_grad, encoder_gradient_.view());
-      D::clip(*ctx_, scalar(3), *config_.optimization.clip_grad, predictor_gradient_.view());
-    }
+    const auto clipping = [&](Index norm) {
+      return past_warmup && config_.optimization.clip_grad
+                 ? Clipping<T>{Vec<const T>(scalar(norm)), *config_.optimization.clip_grad}
+                 : Clipping<T>{};
+    };
     report.lr = lr_(step_);
     report.weight_decay = decay_(step_);
     report.momentum = momentum_(step_);
-    encoder_adamw_.step(*ctx_, encoder_gradient_.view(), encoder_.master(), report.lr, report.weight_decay);
-    predictor_adamw_.step(*ctx_, predictor_gradient_.view(), predictor_.master(), report.lr, report.weight_decay);
-    D::ema(*ctx_, report.momentum, Vec<const T>(encoder_.master()), target_.master());
-    encoder_.refresh(*ctx_);
-    predictor_.refresh(*ctx_);
-    target_.refresh(*ctx_);
+    encoder_adamw_.step(*ctx_, encoder_gradient_.view(), encoder_.arena(), report.lr, report.weight_decay, clipping(2),
+                        {target_.arena(), report.momentum});
+    predictor_adamw_.step(*ctx_, predictor_gradient_.view(), predictor_.arena(), report.lr, report.weight_decay,
+                          clipping(3));
     ++step_;
     return report;
   }

@@ -40,9 +40,7 @@ class Trainable {
     D::norm(ctx, gradient_.view(), norm_.view());
     const auto norm = static_cast<double>(norm_.download(ctx)[0]);
     if (!std::isfinite(norm)) return norm;
-    D::clip(ctx, norm_.view(), clip, gradient_.view());
-    adamw_.step(ctx, gradient_.view(), weights_.master(), lr, weight_decay);
-    weights_.refresh(ctx);
+    adamw_.step(ctx, gradient_.view(), weights_.arena(), lr, weight_decay, {Vec<const T>(norm_.view()), clip});
     return norm;
   }
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// vjepa/cuda/tensor_core.cuh for a host compiler: the same functions, after the words of the PTX ISA on where each lane
-// holds what.
+// vjepa/cuda/instructions.cuh for a host compiler: the same functions, after the words of the PTX ISA on where each
+// lane holds what.
 
 #include <cuda_runtime.h>
 
@@ -27,6 +27,10 @@ inline std::uint32_t pair_of(float first, float second) {
 
 inline float exp2_approx(float power) {
   return std::exp2(power);
+}
+
+inline float reciprocal_approx(float x) {
+  return 1.0f / x;
 }
 
 inline void multiply_add(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {

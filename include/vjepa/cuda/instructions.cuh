@@ -6,10 +6,11 @@
 
 #include "vjepa/core/bf16.hpp"
 
-// The instructions that attention on tensor cores uses, all of compute capability 8.0 (PTX ISA, "Warp-level matrix
-// instructions", "Data movement and conversion instructions: asynchronous copy" and "ex2"). Every lane of a warp calls
-// them together. A matrix of 8 x 8 lies spread over the warp: lane l holds elements 2 (l % 4) and 2 (l % 4) + 1 of row
-// l / 4.
+// Instructions that CUDA C++ has no function for, all of compute capability 8.0: those of tensor cores and asynchronous
+// copies, and approximations of the special-function unit (PTX ISA, "Warp-level matrix instructions", "Data movement
+// and conversion instructions: asynchronous copy", "Floating point instructions: ex2, rcp"). Every lane of a warp calls
+// those of matrices together. A matrix of 8 x 8 lies spread over the warp: lane l holds elements 2 (l % 4) and 2 (l %
+// 4) + 1 of row l / 4.
 
 namespace vjepa::cuda {
 
@@ -53,6 +54,13 @@ __device__ inline std::uint32_t pair_of(float first, float second) {
 __device__ inline float exp2_approx(float power) {
   float result;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(power));
+  return result;
+}
+
+/// 1 / x, to one unit in the last place.
+__device__ inline float reciprocal_approx(float x) {
+  float result;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
   return result;
 }
 
