@@ -3,8 +3,8 @@
 #
 #   bench/gpu_session.sh LOGS [BIN [PART...]]
 #
-# LOGS is a folder for the logs; a short table comes last on the screen. BIN is a folder with test_cuda and
-# bench_step_cuda that were built elsewhere (with -D VJEPA_NATIVE=OFF, by the same CUDA): a machine with a GPU may lack
+# LOGS is a folder for the logs; a short table comes last on the screen. BIN is a folder with test_cuda, bench_step_cuda
+# and bench_attention_cuda that were built elsewhere (with -D VJEPA_NATIVE=OFF, by the same CUDA): a machine with a GPU may lack
 # what building needs. Without BIN, or with "", they are built here, in build/gpu. The parts are tests, sanitizer, speed
 # and pytorch (which takes its shapes from the logs of speed); without a PART, all of them. The status is 1 if a check
 # failed; a measurement that fails says so and stops nothing.
@@ -42,7 +42,7 @@ step machine bash -c 'nvcc --version; lscpu | head -20; free -g'
 if [ -z "$bin" ]; then
   step configure cmake -S . -B build/gpu -G Ninja -D CMAKE_BUILD_TYPE=Release -D VJEPA_CUDA=ON \
     -D CMAKE_CUDA_ARCHITECTURES=90-real -D VJEPA_BUILD_PROGRAMS=OFF || exit 1
-  step build cmake --build build/gpu --target test_cuda bench_step_cuda || exit 1
+  step build cmake --build build/gpu --target test_cuda bench_step_cuda bench_attention_cuda || exit 1
   bin=build/gpu/bin
 fi
 
@@ -50,62 +50,60 @@ wanted tests && check tests timeout 600 "$bin/test_cuda" -d yes
 if ! wanted sanitizer; then
   :
 elif command -v compute-sanitizer >/dev/null; then
-  # Kernels alone: the cases that train and the official model would take an hour under these tools.
+  # Kernels alone: the cases that train and the official model would take an hour under these tools. racecheck does not
+  # know the barriers that cuDNN's kernels wait at, and reports races inside them.
   for tool in memcheck racecheck; do
-    check "$tool" timeout 900 compute-sanitizer --tool "$tool" --error-exitcode 9 "$bin/test_cuda" \
+    check "$tool" timeout 900 compute-sanitizer --tool "$tool" --error-exitcode 9 \
+      $([ "$tool" = racecheck ] && echo --kernel-name-exclude kernel_substring=cudnn) "$bin/test_cuda" \
       "every member*,attention of every*"
   done
 else
   echo "no compute-sanitizer" | tee -a "$summary"
 fi
 
-# used_memory FILE COMMAND...: the largest device memory in use while the command runs.
-used_memory() {
-  local file=$1 most=0 now
-  shift
-  "$@" &
-  local job=$!
-  while kill -0 "$job" 2>/dev/null; do
-    now=$(nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits | head -1)
-    [ "${now:-0}" -gt "$most" ] && most=$now
-    sleep 0.2
-  done
-  echo "most device memory in use: $most MiB" >"$file"
-  wait "$job"
-}
-
+if wanted speed; then
+  step attention timeout 120 "$bin/bench_attention_cuda"
+  step stages timeout 120 "$bin/bench_step_cuda" stages vit_large bfloat16 24
+fi
 while wanted speed && read -r model dtype batch; do
-  name=$model-$dtype-$batch
-  step "$name" used_memory "$logs/$name.memory" timeout 300 "$bin/bench_step_cuda" "$model" "$dtype" "$batch"
+  step "step-$model-$dtype-$batch" timeout 300 "$bin/bench_step_cuda" step "$model" "$dtype" "$batch" 12
 done <<'CASES'
 vit_base bfloat16 24
 vit_large bfloat16 8
 vit_large bfloat16 24
-vit_huge bfloat16 8
+vit_huge bfloat16 24
 vit_large float32 4
 CASES
 
 # PyTorch on the same card, with the numbers of tokens that the masks of vjepa's step kept.
+masks='import json, sys; run = json.loads(open(sys.argv[1]).readlines()[-1])
+print(*(word for key in ("kept", "hidden") for word in (f"--{key}", ",".join(map(str, run[key])))))'
 if ! wanted pytorch; then
   :
 elif python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
-  for model in vit_base vit_large vit_huge; do
-    for log in "$logs/$model"-bfloat16-*.log; do
-      batch=${log%.log}
-      batch=${batch##*-}
-      masks=$(grep -oE -- '--kept [0-9,]+ --hidden [0-9,]+' "$log") || continue
-      for how in "" --compile; do
-        step "pytorch-$model-$batch$how" timeout 400 python3 bench/pytorch/pretrain_step.py --device cuda --model "$model" \
-          --batch "$batch" $masks --dtype bfloat16 $how
-      done
+  for how in "" --compile; do
+    for log in "$logs"/step-*.log; do
+      IFS=- read -r model dtype batch <<<"$(basename "${log#"$logs"/step-}" .log)"
+      shape=$(python3 -c "$masks" "$log" 2>/dev/null) || continue
+      step "pytorch-$model-$dtype-$batch$how" timeout 400 python3 bench/pytorch/pretrain_step.py --device cuda \
+        --model "$model" --batch "$batch" $shape --dtype "$dtype" --steps 12 $how
     done
   done
 else
   echo "no PyTorch with CUDA" | tee -a "$summary"
 fi
 
+# Medians of everything that was timed.
+python3 - "$logs" <<'TABLE'
+import json, pathlib, statistics, sys
+for log in sorted(pathlib.Path(sys.argv[1]).glob("*-*-*.log")):
+    try:
+        run = json.loads(log.read_text().splitlines()[-1])
+        print(f"{log.stem:40} {1e3 * statistics.median(run['seconds']):9.1f} ms {run['peak_bytes'] / 1e9:7.2f} GB")
+    except (IndexError, ValueError, KeyError):
+        pass
+TABLE
 echo
 cat "$summary"
-grep -h "whole step\|best product\|most device memory" "$logs"/*.log "$logs"/*.memory 2>/dev/null
-tail -qn 1 "$logs"/pytorch-*.log 2>/dev/null
+grep -h "whole step\|best product" "$logs"/stages.log 2>/dev/null
 exit "$failed"
