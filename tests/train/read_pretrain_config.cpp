@@ -78,6 +78,7 @@ TEST_CASE("values that cannot work are refused with what would") {
   refuses("data_aug.random_resize_scale=[1.0, 0.3]", "must rise", "up to 1");
   refuses("data.clip_part=[0.5, 1.5]", "'data.clip_part'", "up to 1");
   refuses("model.init_std=0", "'model.init_std' is 0", "above 0");
+  refuses("model.recomputed_blocks=-1", "'model.recomputed_blocks' is -1", "not be below 0");
   refuses("mask=[]", "lists no mask", "at least one");
   refuses("mask.0.num_block=3", "unknown key 'mask.0.num_block'", "mask.0.num_blocks");
   refuses("mask.0.spatial_scale=[0.5]", "two values", "mask.0.spatial_scale");

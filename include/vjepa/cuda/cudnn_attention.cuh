@@ -243,6 +243,7 @@ class CudnnAttentionPlans {
 template <class S>
 struct CudnnAttention : FlashAttention<S> {
   static std::string describe() {
+    if constexpr (!std::is_same_v<S, bf16>) return FlashAttention<S>::describe();
     const std::size_t version = cudnnGetVersion();
     return text("cuDNN ", version / 10000, ".", version / 100 % 100, " (forward, heads of ", least_head_dim,
                 " or more) and ", FlashAttention<S>::describe());

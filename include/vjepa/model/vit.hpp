@@ -121,6 +121,10 @@ struct ViT {
 
   template <Device D>
   struct Saved {
+    /// Of the first so many blocks the input alone is kept, and what else their backward pass reads is computed again
+    /// before it: memory for time (Chen et al., "Training deep nets with sublinear memory cost", arXiv 1604.06174). Set
+    /// it before the forward pass; gradients are the same.
+    Index recomputed_blocks = 0;
     Out<D, S.dim> embedded;
     std::vector<typename Layer::template Saved<D>> blocks;
     Out<D, S.dim> last;
@@ -136,10 +140,17 @@ struct ViT {
     embed<D>(ctx, arena, p, input, saved.embedded);
     In<D, S.dim> x = saved.embedded;
     saved.blocks.clear();
-    for (const auto& block : p.blocks) {
+    for (std::size_t i = 0; i < p.blocks.size(); ++i) {
       saved.last = arena.template take<Scalar<D>, Dyn, S.dim>(s.rows());
-      saved.blocks.push_back(Layer::template Saved<D>::take(arena, s));
-      Layer::template forward<D>(ctx, arena, block, s, x, saved.last, saved.blocks.back());
+      if (recomputes(saved, i)) {
+        const typename Arena<D>::Scope scope(arena);
+        auto gone = Layer::template Saved<D>::take(arena, s);
+        Layer::template forward<D>(ctx, arena, p.blocks[i], s, x, saved.last, gone);
+        saved.blocks.emplace_back().x = x;
+      } else {
+        saved.blocks.push_back(Layer::template Saved<D>::take(arena, s));
+        Layer::template forward<D>(ctx, arena, p.blocks[i], s, x, saved.last, saved.blocks.back());
+      }
       x = saved.last;
     }
     saved.norm = Norm::template Saved<D>::take(arena, s.rows());
@@ -155,7 +166,14 @@ struct ViT {
     const auto dx = arena.template take<Scalar<D>, Dyn, S.dim>(s.rows());
     Norm::template backward<D>(ctx, p.norm, saved.last, saved.norm, dy, {}, dx, g.norm);
     for (std::size_t i = p.blocks.size(); i-- > 0;) {
-      Layer::template backward<D>(ctx, arena, p.blocks[i], s, saved.blocks[i], dx, dx, g.blocks[i]);
+      const typename Arena<D>::Scope block_scope(arena);
+      auto block = saved.blocks[i];
+      if (recomputes(saved, i)) {
+        block = Layer::template Saved<D>::take(arena, s);
+        const auto y = arena.template take<Scalar<D>, Dyn, S.dim>(s.rows());
+        Layer::template forward<D>(ctx, arena, p.blocks[i], s, saved.blocks[i].x, y, block);
+      }
+      Layer::template backward<D>(ctx, arena, p.blocks[i], s, block, dx, dx, g.blocks[i]);
     }
     Embed::template backward<D>(ctx, arena, input.clips, input.idx, dx, g.patch_embed);
   }
@@ -190,6 +208,11 @@ struct ViT {
   }
 
  private:
+  template <Device D>
+  static bool recomputes(const Saved<D>& saved, std::size_t block) {
+    return static_cast<Index>(block) < saved.recomputed_blocks;
+  }
+
   template <Device D>
   static void embed(Context<D>& ctx, Arena<D>& arena, const Params<const Scalar<D>>& p, const Input<D>& input,
                     Out<D, S.dim> x) {

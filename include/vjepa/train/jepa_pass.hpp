@@ -41,6 +41,7 @@ struct JepaPass {
     ParamsOf<PredictorModel, const Scalar<D>> predictor;
     Positions encoder_positions;
     Positions predictor_positions;
+    Index recomputed_blocks = 0;  // of the encoder: the first so many compute their activations again
   };
 
   struct Gradients {
@@ -108,7 +109,9 @@ struct JepaPass {
           predictor_input_{context_, masks_.context, masks_.target, models.predictor_positions,
                            static_cast<Index>(group)},
           z_(arena.template take<Scalar<D>, Dyn, dim>(masks_.target.size())),
-          dz_(arena.template take<Scalar<D>, Dyn, dim>(masks_.target.size())) {}
+          dz_(arena.template take<Scalar<D>, Dyn, dim>(masks_.target.size())) {
+      encoder_saved_.recomputed_blocks = models.recomputed_blocks;
+    }
 
     Seq<Scalar<D>> prediction() const { return sequence(z_); }
     Seq<Scalar<D>> prediction_gradient() const { return sequence(dz_); }

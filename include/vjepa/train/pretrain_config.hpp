@@ -76,6 +76,9 @@ struct PretrainConfig {
     bool uniform_power = true;
     bool zero_init_mask_tokens = true;
     double init_std = 0.02;  // of weight matrices; our own key
+    // Of the encoder, the first so many compute their activations again in the backward pass, which takes less memory
+    // and more time; our own key.
+    Index recomputed_blocks = 0;
   };
 
   struct Optimization {

@@ -270,7 +270,9 @@ class Pretrainer {
     const Mat<const T> encoder_positions(encoder_positions_.data(), grid_.size(), Encoder::dim);
     const Mat<const T> predictor_positions(predictor_positions_.data(), grid_.size(), PredictorModel::dims.dim);
     JepaPass<E, Encoder, PredictorModel>::run(
-        ctx, arena, {encoder_.params(), target_.params(), predictor_.params(), encoder_positions, predictor_positions},
+        ctx, arena,
+        {encoder_.params(), target_.params(), predictor_.params(), encoder_positions, predictor_positions,
+         config_.model.recomputed_blocks},
         {batch.clips, TokenIndices(batch.all_tokens.data(), count, grid_.size()), batch.groups},
         {config_.loss.loss_exp, config_.loss.reg_coeff}, {scalar(0), scalar(1)},
         {encoder_.bind(encoder_gradient_), predictor_.bind(predictor_gradient_)});

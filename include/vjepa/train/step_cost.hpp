@@ -59,7 +59,7 @@ StepCost step_cost(const PretrainConfig& config, const std::vector<Masks>& masks
   JepaPass<E, Encoder, PredictorModel>::run(
       ctx, arena,
       {encoder.params(), encoder.params(), predictor.params(), Mat<const T>(values.data(), tokens, Encoder::dim),
-       Mat<const T>(values.data(), tokens, PredictorModel::dims.dim)},
+       Mat<const T>(values.data(), tokens, PredictorModel::dims.dim), config.model.recomputed_blocks},
       {Clips<const float>(pixels.data(), clips, Encoder::dims.channels, size.frames, size.height, size.width),
        TokenIndices(indices.data(), clips, tokens), groups},
       {config.loss.loss_exp, config.loss.reg_coeff}, {values.view().slice(0, 1), values.view().slice(0, 1)},
