@@ -38,12 +38,11 @@ void rate(const Shape& s) {
   const double flops = 2e-9 * static_cast<double>(s.tokens) * static_cast<double>(s.in) * static_cast<double>(s.out);
   const auto forward = bench::measure([&] { D::linear(ctx, xv, wv, Vec<const S>(b.data(), s.out), yv); });
   const auto data = bench::measure([&] { D::linear_backward_data(ctx, yv, wv, Mat<S>(dx.data(), s.tokens, s.in)); });
-  const auto weights = bench::measure([&] {
-    D::linear_backward_weights(ctx, xv, yv, Mat<T>(dw.data(), s.out, s.in), Vec<T>(db.data(), s.out));
-  });
-  std::printf("| %-28s | %5td x %4td x %4td | %7.1f ± %2.0f %% | %7.1f ± %2.0f %% | %7.1f ± %2.0f %% |\n", s.what, s.tokens,
-              s.in, s.out, flops / forward.median, 100 * forward.spread(), flops / data.median, 100 * data.spread(),
-              flops / weights.median, 100 * weights.spread());
+  const auto weights = bench::measure(
+      [&] { D::linear_backward_weights(ctx, xv, yv, Mat<T>(dw.data(), s.out, s.in), Vec<T>(db.data(), s.out)); });
+  std::printf("| %-28s | %5td x %4td x %4td | %7.1f ± %2.0f %% | %7.1f ± %2.0f %% | %7.1f ± %2.0f %% |\n", s.what,
+              s.tokens, s.in, s.out, flops / forward.median, 100 * forward.spread(), flops / data.median,
+              100 * data.spread(), flops / weights.median, 100 * weights.spread());
 }
 
 template <class D>
