@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <exception>
 #include <string>
-#include <string_view>
+#include <vector>
 
 #include "program_cuda.cuh"
 #include "step.hpp"
