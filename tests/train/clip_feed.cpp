@@ -16,28 +16,43 @@ using namespace vjepa::test;
 namespace {
 
 /// Uploads beside its work as late as a device may: when they are waited for. That memory is not written while the work
-/// before its release goes on, is checked.
+/// before its release goes on, nor after it was given back, is checked.
 struct LateCpu : Cpu<float> {
   struct Feed {
     static constexpr bool beside = true;
 
     explicit Feed(Context&) {}
+    Feed(const Feed&) = delete;
+    Feed& operator=(const Feed&) = delete;
+    ~Feed() { arrive(); }
     void upload(Context&, const void* host, void* device, std::size_t bytes) {
       CHECK(!read);
       pixels.assign(static_cast<const std::byte*>(host), static_cast<const std::byte*>(host) + bytes);
       to = device;
+      written = device;
     }
     void await(Context&) {
-      if (to != nullptr) std::memcpy(to, pixels.data(), pixels.size());
-      to = nullptr;
+      arrive();
       read = true;
     }
     void release(Context&) { read = false; }
+    void arrive() {
+      if (to == nullptr) return;
+      std::memcpy(to, pixels.data(), pixels.size());
+      to = written = nullptr;
+    }
 
     std::vector<std::byte> pixels;
     void* to = nullptr;
     bool read = false;
   };
+
+  static void deallocate(Context& ctx, void* data) {
+    CHECK(data != written);
+    Cpu<float>::deallocate(ctx, data);
+  }
+
+  static inline void* written = nullptr;  // what the last upload has still to write
 };
 static_assert(Device<LateCpu>);
 
@@ -90,6 +105,13 @@ TEST_CASE("a feed gives what was pushed, in order, and holds two") {
   CHECK(values(feed.front()) == std::vector<float>{8});
   feed.pop();
   CHECK(feed.size() == 0);
+}
+
+TEST_CASE("a feed destroyed while clips are on their way gives its memory back after they came") {
+  LateCpu::Context ctx(1);
+  ClipFeed<LateCpu> feed(ctx);
+  feed.push(std::vector<float>{1, 2, 3});
+  CHECK(LateCpu::written != nullptr);
 }
 
 TEST_CASE("clips staged while a step goes on train as clips that are given to it") {

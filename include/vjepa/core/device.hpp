@@ -105,7 +105,7 @@ struct MovingAverage {
 };
 
 /// A way for what the next step reads, beside the work on this one where the device can do both. It is made from a
-/// context.
+/// context, which must outlive it. What is deallocated after its destruction is no longer written by it.
 template <class D>
 concept HasFeed = requires(Context<D>& ctx, typename D::Feed& feed, const void* source, void* device,
                            std::size_t bytes) {
@@ -121,11 +121,11 @@ concept Memory = HasFeed<D> && requires(Context<D>& ctx, void* device, const voi
   typename D::Scalar;
   typename D::Grad;
   { D::allocate(ctx, bytes) } -> std::same_as<void*>;  // aligned to 64 bytes; throws Error if it cannot
-  D::deallocate(ctx, device);
-  D::upload(ctx, source, device, bytes);    // host -> device; the host memory may be reused on return
-  D::download(ctx, source, device, bytes);  // device -> host, waits
-  D::copy(ctx, source, device, bytes);      // device -> device
-  D::clear(ctx, device, bytes);             // zero bytes
+  D::deallocate(ctx, device);                          // throws nothing
+  D::upload(ctx, source, device, bytes);               // host -> device; the host memory may be reused on return
+  D::download(ctx, source, device, bytes);             // device -> host, waits
+  D::copy(ctx, source, device, bytes);                 // device -> device
+  D::clear(ctx, device, bytes);                        // zero bytes
   D::synchronize(ctx);
 };
 

@@ -86,7 +86,11 @@ class Context {
     check("cudaMallocFromPoolAsync", status);
     return data;
   }
-  void deallocate(void* data) { check("cudaFreeAsync", cudaFreeAsync(data, stream())); }
+  void deallocate(void* data) noexcept {
+    // Of a device that has failed, whoever used it last was told.
+    cudaSetDevice(device_);
+    cudaFreeAsync(data, stream_.get());
+  }
 
   /// The most bytes of arrays at one time since the last reset, workspace and scratch of the context included.
   std::size_t peak_memory() const {

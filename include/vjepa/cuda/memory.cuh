@@ -15,7 +15,15 @@ class Feed {
  public:
   static constexpr bool beside = true;
 
-  explicit Feed(Context&) : arrived_(event()), released_(event()) {}
+  explicit Feed(Context& ctx) : ctx_(&ctx), arrived_(event()), released_(event()) {}
+  Feed(const Feed&) = delete;
+  Feed& operator=(const Feed&) = delete;
+  ~Feed() {
+    try {
+      await(*ctx_);
+    } catch (const Error&) {  // the device has failed, and whoever used it last was told
+    }
+  }
 
   void upload(Context& ctx, const void* host, void* device, std::size_t bytes) {
     check("cudaStreamWaitEvent", cudaStreamWaitEvent(ctx.copy_stream(), released_.get(), 0));
@@ -28,6 +36,7 @@ class Feed {
   void release(Context& ctx) { check("cudaEventRecord", cudaEventRecord(released_.get(), ctx.stream())); }
 
  private:
+  Context* ctx_;
   Event arrived_;
   Event released_;
 };
@@ -37,7 +46,7 @@ struct Memory {
   using Feed = cuda::Feed;
 
   static void* allocate(Context& ctx, std::size_t bytes) { return ctx.allocate(bytes); }
-  static void deallocate(Context& ctx, void* data) { ctx.deallocate(data); }
+  static void deallocate(Context& ctx, void* data) noexcept { ctx.deallocate(data); }
   static void upload(Context& ctx, const void* host, void* device, std::size_t bytes) {
     ctx.staging().upload(host, device, bytes, ctx.stream());
   }

@@ -52,8 +52,8 @@ class ClipFeed {
   struct Slot {
     explicit Slot(Context<D>& ctx) : feed(ctx) {}
 
+    Array<D, float> memory;  // outlives the feed that writes it
     typename D::Feed feed;
-    Array<D, float> memory;
     Index count = 0;  // pixels that are there
   };
 
