@@ -1,23 +1,27 @@
 #!/usr/bin/env python3
 """Does pretraining make features that random weights do not have?
 
-Pretrains a small V-JEPA on the training videos of labelled sets without their labels, then classifies the test videos
-with the encoder frozen, beside an encoder of random weights, beside the pixels themselves, and with other masks.
+Pretrains a small V-JEPA on the training videos of labelled sets together, without their labels, then classifies the
+test videos of each with the encoder frozen, beside an encoder of random weights, beside the pixels themselves, and with
+other masks.
 
 A set is NAME=FOLDER,PATTERN: FOLDER holds a folder of videos for each class, and the videos whose path within FOLDER
 matches the regular expression PATTERN are the test set, which pretraining never sees. They are read from small copies,
 which the ffmpeg tool makes. NAME=synth,SEED,CLIPS makes clips of moving shapes with vjepa-synth.
 
-  examples/experiments/frozen_features.py --out OUT \\
-      --set utd_depth=MEDIA/actions/utd_depth,/s7_ --set ut_interaction=MEDIA/actions/ut_interaction,/seq(06|07|16|17)_
-  examples/experiments/frozen_features.py --out OUT --set shapes=synth,7,480 --seeds 1
+  examples/experiments/frozen_features.py --out OUT --jobs 2 \\
+      --set utd_depth=MEDIA/actions/utd_depth,/s7_ --set 'ut_interaction=MEDIA/actions/ut_interaction,/seq(06|07|16|17)_'
+  examples/experiments/frozen_features.py --out SHAPES --set shapes=synth,7,480 --seeds 1
 
 Writes OUT/results.md and OUT/results.json. What is done already is not done again, so that a run that was stopped goes
-on, and a set or a seed can be added; other configurations want another OUT, and are refused in this one."""
+on, and seeds can be added; other sets and configurations want another OUT, and are refused in this one."""
 
 import argparse
 import concurrent.futures
+import itertools
 import json
+import math
+import os
 import pathlib
 import re
 import statistics
@@ -28,8 +32,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 VIDEOS = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".gif"}
 
 # What is compared: how the encoder was made, as settings on top of pretrain.yaml, and what its probe must know of it.
-# A single token has no place for a tube: the two kinds of masks are compared on patches of a quarter of it.
-QUARTERS = ["data.patch_size=16"]
+# A single token has no place for a tube: the two kinds of masks are compared on patches of a quarter of it, in short
+# runs, since their steps take longer.
+QUARTERS = ["data.patch_size=16", "optimization.epochs=10"]
 ENCODERS = {
     "random weights": (["optimization.lr=0", "optimization.start_lr=0", "optimization.final_lr=0", "optimization.ipe=1",
                         "optimization.epochs=1", "optimization.warmup=0"], []),
@@ -106,7 +111,7 @@ def write_lists(name, source, pattern, out):
 
 
 def prepare(name, definition, out, programs):
-    """A set's folder with train.csv, val.csv and labels.txt."""
+    """Fills a set's folder with train.csv, val.csv and labels.txt."""
     source, _, rest = definition.partition(",")
     if not rest:
         raise Failure(f"--set {name}={definition}: write FOLDER,PATTERN or synth,SEED,CLIPS")
@@ -118,7 +123,6 @@ def prepare(name, definition, out, programs):
                 "--validation", 0.25)
     else:
         write_lists(name, source, rest, out)
-    return len((out / "labels.txt").read_text().splitlines())
 
 
 def claim(out, asked):
@@ -133,26 +137,62 @@ def claim(out, asked):
                       "--out, or remove the folder to run it again")
 
 
-def evaluate(videos, classes, out, seed, encoder, args):
-    """Trains an encoder, probes it, and returns the accuracies in percent."""
-    settings, probe_settings = ENCODERS[encoder]
+def number_of_lines(path):
+    return len(path.read_text().splitlines())
+
+
+def pretrain(sets, out, seed, settings, threads, args):
+    """Trains an encoder on the training videos of all sets. A set is drawn from as often as the root of its size says:
+    no small one is lost among the large, none is seen too often."""
+    lists = [folder / "train.csv" for folder in sets.values()]
+    weights = [round(math.sqrt(number_of_lines(path)), 3) for path in lists]
+    run(args.programs / "vjepa-pretrain", "--config", args.pretrain, "--resume", "--watch", 100, "--threads", threads,
+        "--set", f"data.datasets=[{', '.join(map(quoted, lists))}]", "--set", f"data.datasets_weights={weights}",
+        "--set", f"logging.folder={quoted(out)}", "--set", f"meta.seed={seed}",
+        *itertools.chain.from_iterable(("--set", s) for s in settings))
+
+
+def probe(videos, encoder, out, seed, settings, threads, args):
+    run(args.programs / "vjepa-probe", "--config", args.probe, "--resume", "--threads", threads,
+        "--set", f"data.dataset_train={quoted(videos / 'train.csv')}",
+        "--set", f"data.dataset_val={quoted(videos / 'val.csv')}",
+        "--set", f"data.class_names={quoted(videos / 'labels.txt')}",
+        "--set", f"data.num_classes={number_of_lines(videos / 'labels.txt')}",
+        "--set", f"pretrain.folder={quoted(encoder)}", "--set", f"logging.folder={quoted(out)}",
+        "--set", f"probe.knn_k={NEIGHBOURS}", "--set", f"meta.seed={seed}",
+        *itertools.chain.from_iterable(("--set", s) for s in settings))
+
+
+def evaluate(sets, name, seed, threads, args):
+    """Trains an encoder, probes it on every set, and returns the accuracies in percent by set."""
+    settings, probe_settings = ENCODERS[name]
+    out = args.out / re.sub(r"\W+", "_", name) / str(seed)
     claim(out, {"settings": [settings, probe_settings], "pretrain": args.pretrain.read_text(),
-                "probe": args.probe.read_text(), "train": (videos / "train.csv").read_text(),
-                "val": (videos / "val.csv").read_text()})
-    results = out / "probe" / "results.json"
-    if not results.exists():
-        run(args.programs / "vjepa-pretrain", "--config", args.pretrain, "--videos", videos / "train.csv", "--resume",
-            "--watch", 100, "--set", f"logging.folder={quoted(out)}", "--set", f"meta.seed={seed}",
-            *(word for s in settings for word in ("--set", s)))
-        run(args.programs / "vjepa-probe", "--config", args.probe, "--resume",
-            "--set", f"data.dataset_train={quoted(videos / 'train.csv')}",
-            "--set", f"data.dataset_val={quoted(videos / 'val.csv')}",
-            "--set", f"data.class_names={quoted(videos / 'labels.txt')}", "--set", f"data.num_classes={classes}",
-            "--set", f"pretrain.folder={quoted(out)}", "--set", f"logging.folder={quoted(out / 'probe')}",
-            "--set", f"probe.knn_k={NEIGHBOURS}", "--set", f"meta.seed={seed}",
-            *(word for s in probe_settings for word in ("--set", s)))
-    found = json.loads(results.read_text())
-    return {probe: found[probe]["val_top1"] for probe in PROBES}
+                "probe": args.probe.read_text(),
+                "sets": {n: [(folder / f"{part}.csv").read_text() for part in ("train", "val")]
+                         for n, folder in sets.items()}})
+    results = {n: out / n / "results.json" for n in sets}
+    if not all(path.exists() for path in results.values()):
+        pretrain(sets, out, seed, settings, threads, args)
+    for n, path in results.items():
+        if not path.exists():
+            probe(sets[n], out, path.parent, seed, probe_settings, threads, args)
+    found = {n: json.loads(path.read_text()) for n, path in results.items()}
+    return {n: {p: f[p]["val_top1"] for p in PROBES} for n, f in found.items()}
+
+
+def evaluate_all(sets, args):
+    """The accuracies of every encoder, in the order of the seeds."""
+    threads = max(1, len(os.sched_getaffinity(0)) // args.jobs)
+    pool = concurrent.futures.ThreadPoolExecutor(args.jobs)
+    try:
+        runs = {name: [pool.submit(evaluate, sets, name, seed, threads, args) for seed in range(1, args.seeds + 1)]
+                for name in ENCODERS}
+        for done in concurrent.futures.as_completed(itertools.chain.from_iterable(runs.values())):
+            done.result()
+    finally:  # the first failure, or Ctrl-C, begins nothing more
+        pool.shutdown(cancel_futures=True)
+    return {name: [done.result() for done in of_seeds] for name, of_seeds in runs.items()}
 
 
 def table(name, figures):
@@ -161,8 +201,8 @@ def table(name, figures):
     for encoder in ENCODERS:
         runs = figures[encoder]
         cells = []
-        for probe in PROBES:
-            values = [r[probe] for r in runs]
+        for kind in PROBES:
+            values = [r[kind] for r in runs]
             spread = statistics.stdev(values) if len(values) > 1 else 0.0
             cells.append(f"{statistics.mean(values):.1f} ± {spread:.1f}")
         lines.append(f"| {encoder} | " + " | ".join(cells) + " |")
@@ -175,30 +215,32 @@ def main():
     parser.add_argument("--set", action="append", required=True, metavar="NAME=...", dest="sets")
     parser.add_argument("--out", type=pathlib.Path, required=True, metavar="OUT")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 1 to N")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="encoders at a time, which share the cores")
     parser.add_argument("--programs", type=pathlib.Path, default=HERE.parents[1] / "build" / "bin", metavar="DIR")
     parser.add_argument("--pretrain", type=pathlib.Path, default=HERE / "pretrain.yaml", metavar="FILE")
     parser.add_argument("--probe", type=pathlib.Path, default=HERE / "probe.yaml", metavar="FILE")
     args = parser.parse_args()
     args.out = args.out.resolve()
+    if min(args.jobs, args.seeds) < 1:
+        parser.error("--jobs and --seeds are 1 or more")
 
-    results = {}
-    report = []
+    sets = {}
     for definition in args.sets:
         name, _, source = definition.partition("=")
-        folder = args.out / name
-        classes = prepare(name, source, folder / "videos", args.programs)
-        pixels = run(args.programs / "pixel_neighbours", folder / "videos" / "train.csv", folder / "videos" / "val.csv",
-                     classes, NEIGHBOURS)
-        figures = {"pixels": json.loads(pixels)}
-        for encoder in ENCODERS:
-            place = folder / re.sub(r"\W+", "_", encoder)
-            figures[encoder] = [evaluate(folder / "videos", classes, place / str(seed), seed, encoder, args)
-                                for seed in range(1, args.seeds + 1)]
-        results[name] = figures
-        report.append(table(name, figures))
-        write(args.out / "results.json", json.dumps(results, indent=2) + "\n")
-        write(args.out / "results.md", "\n".join(report))
-    print("\n".join(report))
+        sets[name] = args.out / "videos" / name
+        prepare(name, source, sets[name], args.programs)
+    encoders = evaluate_all(sets, args)
+
+    results = {}
+    for name, videos in sets.items():
+        pixels = run(args.programs / "pixel_neighbours", videos / "train.csv", videos / "val.csv",
+                     number_of_lines(videos / "labels.txt"), NEIGHBOURS)
+        results[name] = {"pixels": json.loads(pixels),
+                         **{encoder: [found[name] for found in runs] for encoder, runs in encoders.items()}}
+    report = "\n".join(table(name, figures) for name, figures in results.items())
+    write(args.out / "results.json", json.dumps(results, indent=2) + "\n")
+    write(args.out / "results.md", report)
+    print(report)
 
 
 if __name__ == "__main__":
