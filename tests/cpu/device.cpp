@@ -167,8 +167,18 @@ TEMPLATE_LIST_TEST_CASE("products with weights", "", Devices) {
     return sum;
   };
   require_close(dx, m * k, tolerance<S>(20), data_gradient);
-  D::linear_backward_data_gelu(ctx, Mat<const S>(dy.values.data(), m, n), wv, xv, Mat<S>(dx.data(), m, k));
+  Tensor<T> dx_sums(k, 8);
+  const Tensor<T> dx_sums_before = dx_sums;
+  auto active = Tensor<S>::poisoned(m * k);
+  D::linear_backward_data_gelu(ctx, Mat<const S>(dy.values.data(), m, n), wv, xv, Mat<S>(dx.data(), m, k),
+                               Vec<T>(dx_sums.data(), k), Mat<S>(active.data(), m, k));
   require_close(dx, m * k, tolerance<S>(20), [&](Index i) { return data_gradient(i) * gelu_derivative(x[i]); });
+  require_close(active, m * k, tolerance<S>(20), [&](Index i) { return gelu(x[i]); });
+  require_close(dx_sums, k, tolerance<T>(20), [&](Index j) {
+    double sum = dx_sums_before[j];
+    for (Index r = 0; r < m; ++r) sum += dx[r * k + j];
+    return sum;
+  });
 
   Tensor<T> dw(n * k, 6);
   Tensor<T> db(n, 7);
@@ -186,6 +196,9 @@ TEMPLATE_LIST_TEST_CASE("products with weights", "", Devices) {
     for (Index r = 0; r < m; ++r) sum += dy[r * n + j];
     return sum;
   });
+  const Tensor<T> dw_after = dw;
+  D::linear_backward_weights(ctx, xv, Mat<const S>(dy.values.data(), m, n), Mat<T>(dw.data(), n, k), {});
+  require_close(dw, n * k, tolerance<T>(20), [&](Index i) { return 2 * dw_after[i] - dw_before[i]; });
 }
 
 TEMPLATE_LIST_TEST_CASE("attention is softmax of scaled scores times values", "", Devices) {

@@ -35,15 +35,16 @@ TEST_CASE("coarse erf has the accuracy it states") {
   }
 }
 
-TEST_CASE("gelu and its derivative are those of the definition") {
+TEST_CASE("the normal distribution and its density are those of the definition") {
   for (float x = -8.0f; x < 8.0f; x += 0.0011f) {
     const auto exact = static_cast<double>(x);
     const double cdf = 0.5 * std::erfc(-exact / std::sqrt(2.0));
     const double pdf = std::exp(-exact * exact / 2) / std::sqrt(2 * 3.14159265358979323846);
-    REQUIRE(std::abs(cpu::gelu<float>(x) - exact * cdf) <= 1e-6);
-    REQUIRE(std::abs(cpu::gelu_derivative<float>(x) - (cdf + exact * pdf)) <= 1e-6);
-    REQUIRE(std::abs(cpu::gelu<bf16>(x) - exact * cdf) <= 1e-4);
-    REQUIRE(std::abs(cpu::gelu_derivative<bf16>(x) - (cdf + exact * pdf)) <= 1e-4);
-    REQUIRE(cpu::gelu<double>(exact) == Approx(exact * cdf).margin(1e-14));
+    REQUIRE(std::abs(cpu::normal_below<float>(x) - cdf) <= 2e-7);
+    REQUIRE(std::abs(cpu::normal_density<float>(x) - pdf) <= 1e-7);
+    REQUIRE(std::abs(cpu::normal_below<bf16>(x) - cdf) <= 1.2e-5);
+    REQUIRE(std::abs(cpu::normal_density<bf16>(x) - pdf) <= 4e-5);
+    REQUIRE(cpu::normal_below<double>(exact) == Approx(cdf).margin(1e-15));
+    REQUIRE(cpu::normal_density<double>(exact) == Approx(pdf).margin(1e-15));
   }
 }

@@ -138,13 +138,20 @@ class Cases {
     keep("linear_backward_data", dx);
     const auto before = random<S>(m * k);
     const auto dbefore = poisoned<S>(m * k);
-    D::linear_backward_data_gelu(*ctx_, matrix(dy, m), matrix(w, n), matrix(before, m), matrix(dbefore, m));
+    const auto dbefore_sums = random<T>(k);
+    const auto value = poisoned<S>(m * k);
+    D::linear_backward_data_gelu(*ctx_, matrix(dy, m), matrix(w, n), matrix(before, m), matrix(dbefore, m),
+                                 dbefore_sums.view(), matrix(value, m));
     keep("linear_backward_data_gelu", dbefore);
+    keep("linear_backward_data_gelu db", dbefore_sums);
+    keep("linear_backward_data_gelu value", value);
     const auto dw = random<T>(n * k);
     const auto db = random<T>(n);
     D::linear_backward_weights(*ctx_, matrix(x, m), matrix(dy, m), matrix(dw, n), db.view());
     keep("linear_backward_weights dw", dw);
     keep("linear_backward_weights db", db);
+    D::linear_backward_weights(*ctx_, matrix(x, m), matrix(dy, m), matrix(dw, n), {});
+    keep("linear_backward_weights without db", dw);
   }
 
   void rows(const Sizes& sizes) {
@@ -164,8 +171,6 @@ class Cases {
     const auto in_place = random<S>(m * n);
     D::normalize(*ctx_, matrix(in_place, m), 1e-5, matrix(in_place, m));
     keep("normalize in place", in_place);
-    D::gelu(*ctx_, matrix(x, m), matrix(unkept, m));
-    keep("gelu", unkept);
 
     const auto dy = random<S>(m * n);
     const auto dgamma = random<T>(n);

@@ -135,10 +135,12 @@ concept Linalg = requires(Context<D>& ctx, Mat<const Scalar<D>> x, Mat<const Sca
                           Mat<Scalar<D>> y, Mat<Grad<D>> dw, Vec<Grad<D>> db) {
   D::linear(ctx, x, w, b, y);                     // y = x wᵀ + b
   D::linear_residual(ctx, x, w, b, x, y);         // y = skip + x wᵀ + b; y may be skip
-  D::linear_gelu(ctx, x, w, b, y, y);             // pre = x wᵀ + b, y = gelu(pre); an empty pre is not kept
+  D::linear_gelu(ctx, x, w, b, y, y);             // pre = x wᵀ + b, y = pre * Phi(pre); an empty pre is not kept
   D::linear_backward_data(ctx, x, w, y);          // dx = dy w
-  D::linear_backward_data_gelu(ctx, x, w, x, y);  // dx = (dy w) * gelu'(pre)
-  D::linear_backward_weights(ctx, x, x, dw, db);  // dw += dyᵀ x, db += column sums of dy
+  D::linear_backward_weights(ctx, x, x, dw, db);  // dw += dyᵀ x, db += column sums of dy; an empty db is left out
+  // From the gradient of gelu's value through w to that of what it was taken of, and that value again:
+  // dx = (dy w) * gelu'(pre), db += column sums of dx, y = gelu(pre).
+  D::linear_backward_data_gelu(ctx, x, w, x, y, db, y);
 };
 
 /// Functions of rows. LayerNorm's statistics are [rows, 2]: mean and reciprocal deviation.
@@ -149,7 +151,6 @@ concept Rows = requires(Context<D>& ctx, Mat<const Scalar<D>> x, Vec<const Scala
   // dx = skip + layer_norm'(dy); an empty skip is 0; dx may be skip or dy
   D::layer_norm_backward(ctx, x, x, gamma, saved, x, y, dgamma, dgamma);
   D::normalize(ctx, x, eps, y);  // LayerNorm without parameters; y may be x
-  D::gelu(ctx, x, y);            // exact: x * Phi(x)
 };
 
 /// softmax(q kᵀ / sqrt(head_dim)) v for every batch element and head, in memory linear in the tokens.

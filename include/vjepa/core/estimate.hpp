@@ -85,8 +85,6 @@ struct Estimate {
   template <class... Rest>
   static void normalize(Context&, Rest...) {}
   template <class... Rest>
-  static void gelu(Context&, Rest...) {}
-  template <class... Rest>
   static void patchify(Context&, Rest...) {}
   template <class... Rest>
   static void add_positions(Context&, Rest...) {}

@@ -76,7 +76,7 @@ struct Linalg {
               for (Index j = 0; j < count; ++j) out[j] = tile[j] + T(b[j]);
               if (!pre.empty()) std::copy_n(out, count, pre.row(row) + col);
 #pragma omp simd
-              for (Index j = 0; j < count; ++j) out[j] = gelu<S>(T(out[j]));
+              for (Index j = 0; j < count; ++j) out[j] = T(out[j]) * normal_below<S>(T(out[j]));
             });
   }
 
@@ -89,16 +89,6 @@ struct Linalg {
             });
   }
 
-  static void linear_backward_data_gelu(Context& ctx, Mat<const S> dy, Mat<const S> w, Mat<const S> pre, Mat<S> dx) {
-    product(ctx, rows_of(dy), rows_of(w), dx.rows(), dx.cols(), dy.cols(),
-            [&](Index row, Index col, const T* tile, Index count) {
-              const S* p = pre.row(row) + col;
-              S* out = dx.row(row) + col;
-#pragma omp simd
-              for (Index j = 0; j < count; ++j) out[j] = tile[j] * gelu_derivative<S>(T(p[j]));
-            });
-  }
-
   static void linear_backward_weights(Context& ctx, Mat<const S> x, Mat<const S> dy, Mat<T> dw, Vec<T> db) {
     assert(x.rows() == dy.rows());
     product(ctx, transposed(dy), rows_of(x), dw.rows(), dw.cols(), x.rows(),
@@ -107,7 +97,25 @@ struct Linalg {
 #pragma omp simd
               for (Index j = 0; j < count; ++j) out[j] += tile[j];
             });
-    Rows<S>::add_column_sums(ctx, dy, db);
+    if (!db.empty()) Rows<S>::add_column_sums(ctx, dy, db);
+  }
+
+  static void linear_backward_data_gelu(Context& ctx, Mat<const S> dy, Mat<const S> w, Mat<const S> pre, Mat<S> dx,
+                                        Vec<T> db, Mat<S> active) {
+    product(ctx, rows_of(dy), rows_of(w), dx.rows(), dx.cols(), dy.cols(),
+            [&](Index row, Index col, const T* tile, Index count) {
+              const S* p = pre.row(row) + col;
+              S* out = dx.row(row) + col;
+              S* value = active.row(row) + col;
+#pragma omp simd
+              for (Index j = 0; j < count; ++j) {
+                const T x = T(p[j]);
+                const T below = normal_below<S>(x);
+                value[j] = x * below;
+                out[j] = tile[j] * (below + x * normal_density<S>(x));
+              }
+            });
+    Rows<S>::add_column_sums(ctx, dx, db);
   }
 
  private:

@@ -132,19 +132,20 @@ Grad<S> erf_for(Grad<S> x) {
   }
 }
 
-/// x Phi(x), Phi the normal distribution function (Hendrycks and Gimpel, arXiv 1606.08415).
+// GELU is x Phi(x) (Hendrycks and Gimpel, arXiv 1606.08415), its derivative Phi(x) + x phi(x).
+
+/// Phi(x), the share of the normal distribution that is below x.
 template <class S>
-Grad<S> gelu(Grad<S> x) {
+Grad<S> normal_below(Grad<S> x) {
   using T = Grad<S>;
-  return x * T(0.5) * (T(1) + erf_for<S>(x * T(0.70710678118654752440)));
+  return T(0.5) * (T(1) + erf_for<S>(x * T(0.70710678118654752440)));
 }
 
-/// Phi(x) + x phi(x)
+/// phi(x), its density.
 template <class S>
-Grad<S> gelu_derivative(Grad<S> x) {
+Grad<S> normal_density(Grad<S> x) {
   using T = Grad<S>;
-  const T phi = T(0.39894228040143267794) * exp_for<S>(x * x * T(-0.5));
-  return T(0.5) * (T(1) + erf_for<S>(x * T(0.70710678118654752440))) + x * phi;
+  return T(0.39894228040143267794) * exp_for<S>(x * x * T(-0.5));
 }
 
 }  // namespace vjepa::cpu

@@ -133,18 +133,6 @@ struct Rows {
     });
   }
 
-  static void gelu(Context& ctx, Mat<const S> x, Mat<S> y) {
-    const Index n = x.cols();
-    parallel_chunks(ctx, x.rows(), rows_per_chunk(n), [&](Range r, Index, int) {
-      for (Index i = r.begin; i < r.end; ++i) {
-        const S* in = x.row(i);
-        S* out = y.row(i);
-#pragma omp simd
-        for (Index j = 0; j < n; ++j) out[j] = cpu::gelu<S>(T(in[j]));
-      }
-    });
-  }
-
   /// sums[j] += sum over rows of x[i, j]
   static void add_column_sums(Context& ctx, Mat<const S> x, Vec<T> sums) {
     const Index rows = x.rows();

@@ -8,8 +8,8 @@
 
 #include "vjepa/core/device.hpp"
 #include "vjepa/cuda/context.cuh"
+#include "vjepa/cuda/gelu.cuh"
 #include "vjepa/cuda/products.cuh"
-#include "vjepa/cuda/rows.cuh"
 #include "vjepa/cuda/sums.cuh"
 
 namespace vjepa::cuda {
@@ -33,16 +33,11 @@ struct Linalg {
   static void linear_gelu(Context& ctx, Mat<const S> x, Mat<const S> w, Vec<const S> bias, Mat<S> pre, Mat<S> y) {
     const Mat<S> before = pre.empty() ? y : pre;
     linear(ctx, x, w, bias, before);
-    Rows<S>::gelu(ctx, before, y);
+    gelu<S>(ctx, before, y);
   }
 
   static void linear_backward_data(Context& ctx, Mat<const S> dy, Mat<const S> w, Mat<S> dx) {
     product(ctx, rows_of(dy), rows_of(w), dy.cols(), Mat<const S>(), dx, Epilogue::none, nullptr);
-  }
-
-  static void linear_backward_data_gelu(Context& ctx, Mat<const S> dy, Mat<const S> w, Mat<const S> pre, Mat<S> dx) {
-    linear_backward_data(ctx, dy, w, dx);
-    map(ctx, pre, dx, TimesGeluDerivative{});
   }
 
   static void linear_backward_weights(Context& ctx, Mat<const S> x, Mat<const S> dy, Mat<float> dw, Vec<float> db) {
@@ -50,7 +45,7 @@ struct Linalg {
     if (dw.size() == 0 || x.rows() == 0) return;
     ProductShape shape = shape_of(transposed(dy), rows_of(x), x.rows(), Mat<const float>(dw), dw);
     shape.epilogue = Epilogue::sum_a_rows;
-    if (ctx.products().supports(shape)) {
+    if (!db.empty() && ctx.products().supports(shape)) {
       // The epilogue overwrites, and db accumulates.
       const Mat<float> sums(ctx.scratch<float>(db.size()), 1, db.size());
       ctx.products().run(ctx.stream(), shape, dy.data(), x.data(), dw.data(), dw.data(), sums.data());
@@ -58,8 +53,16 @@ struct Linalg {
     } else {
       shape.epilogue = Epilogue::none;
       ctx.products().run(ctx.stream(), shape, dy.data(), x.data(), dw.data(), dw.data(), nullptr);
-      add_column_sums(ctx, Seq<const S>(dy.data(), dy.rows(), 1, dy.cols()).with_stride(dy.stride()), db);
+      if (!db.empty()) {
+        add_column_sums(ctx, Seq<const S>(dy.data(), dy.rows(), 1, dy.cols()).with_stride(dy.stride()), db);
+      }
     }
+  }
+
+  static void linear_backward_data_gelu(Context& ctx, Mat<const S> dy, Mat<const S> w, Mat<const S> pre, Mat<S> dx,
+                                        Vec<float> db, Mat<S> active) {
+    linear_backward_data(ctx, dy, w, dx);
+    gelu_backward(ctx, pre, dx, db, active);
   }
 
  private:

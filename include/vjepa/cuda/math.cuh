@@ -6,7 +6,8 @@
 
 namespace vjepa::cuda {
 
-/// The normal distribution at x: the share of it that is below, Phi(x), and its density phi(x).
+/// The normal distribution at x: the share of it that is below, Phi(x), and its density phi(x). GELU is x Phi(x)
+/// (Hendrycks and Gimpel, arXiv 1606.08415), its derivative Phi(x) + x phi(x).
 struct NormalAt {
   float below;
   float density;
@@ -24,17 +25,6 @@ __device__ inline NormalAt normal_at(float x) {
   p = p * t + 0.127414796f;
   const float beyond = p * t * gauss;
   return {x < 0 ? beyond : 1.0f - beyond, 0.39894228f * gauss};
-}
-
-/// x Phi(x) (Hendrycks and Gimpel, arXiv 1606.08415).
-__device__ inline float gelu(float x) {
-  return x * normal_at(x).below;
-}
-
-/// Phi(x) + x phi(x)
-__device__ inline float gelu_derivative(float x) {
-  const NormalAt at = normal_at(x);
-  return at.below + x * at.density;
 }
 
 }  // namespace vjepa::cuda

@@ -7,7 +7,6 @@
 
 #include "vjepa/core/device.hpp"
 #include "vjepa/cuda/launch.cuh"
-#include "vjepa/cuda/math.cuh"
 #include "vjepa/cuda/sums.cuh"
 
 namespace vjepa::cuda {
@@ -199,55 +198,6 @@ __global__ void layer_norm_backward_kernel(Mat<const S> dy, Mat<const S> x, Vec<
   }
 }
 
-/// A warp for each row: y = f(x), or y = f(x) y where the function takes both. Several packs are read before the first
-/// is written, so that memory has enough to do.
-template <class S, int V, class Function>
-__global__ void map_kernel(Mat<const S> x, Mat<S> y, Function function) {
-  constexpr int at_once = 4;
-  constexpr Index step = Index{warp_size} * V;
-  const Index row = global_warp_index();
-  if (row >= x.rows()) return;
-  for (Index first = Index{lane_index()} * V; first < x.cols(); first += at_once * step) {
-    Pack<S, V> in[at_once];
-    Pack<S, V> out[at_once];
-#pragma unroll
-    for (int i = 0; i < at_once; ++i) {
-      const Index j = first + i * step;
-      if (j >= x.cols()) break;
-      in[i] = load<V>(x.row(row) + j);
-      if constexpr (Function::reads_result) out[i] = load<V>(y.row(row) + j);
-    }
-#pragma unroll
-    for (int i = 0; i < at_once; ++i) {
-      const Index j = first + i * step;
-      if (j >= x.cols()) break;
-      for (int v = 0; v < V; ++v) {
-        const float before = Function::reads_result ? static_cast<float>(out[i][v]) : 0.0f;
-        out[i][v] = S(function(static_cast<float>(in[i][v]), before));
-      }
-      store(y.row(row) + j, out[i]);
-    }
-  }
-}
-
-struct Gelu {
-  static constexpr bool reads_result = false;
-  __device__ float operator()(float x, float) const { return gelu(x); }
-};
-
-struct TimesGeluDerivative {
-  static constexpr bool reads_result = true;
-  __device__ float operator()(float x, float y) const { return y * gelu_derivative(x); }
-};
-
-/// y[i, j] = function(x[i, j], y[i, j]); y may be x.
-template <class S, class Function>
-void map(Context& ctx, Mat<const S> x, Mat<S> y, Function function) {
-  assert(y.rows() == x.rows() && y.cols() == x.cols());
-  with_packs<S>([&]<int V>() { launch(ctx, warp_for_each(x.rows()), map_kernel<S, V, Function>, x, y, function); }, x,
-                y);
-}
-
 template <class S>
 struct Rows {
   static void layer_norm(Context& ctx, Mat<const S> x, Vec<const S> gamma, Vec<const S> beta, double eps, Mat<S> y,
@@ -285,8 +235,6 @@ struct Rows {
   }
 
   static void normalize(Context& ctx, Mat<const S> x, double eps, Mat<S> y) { layer_norm(ctx, x, {}, {}, eps, y, {}); }
-
-  static void gelu(Context& ctx, Mat<const S> x, Mat<S> y) { map(ctx, x, y, Gelu{}); }
 };
 
 }  // namespace vjepa::cuda

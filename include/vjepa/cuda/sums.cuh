@@ -110,11 +110,45 @@ struct Parts {
   }
 };
 
-/// partials[part, j] = sum over the rows of the part of x[b, i, j]: a block for 32 packs of columns and one part, whose
-/// warps share the rows.
+/// to[column + v] = the sum of sum[v] over the warps of the block, which have the same columns. Uses V * 32 floats of
+/// shared memory for each warp; all threads of the block call it.
+template <int V>
+__device__ void write_column_partials(const float (&sum)[V], Index column, float* to, Index columns) {
+  float* const sums = dynamic_shared<float>();  // [warps, V, 32]
+  for (int v = 0; v < V; ++v) sums[(warp_index() * V + v) * warp_size + lane_index()] = sum[v];
+  __syncthreads();
+  if (warp_index() != 0 || column >= columns) return;
+  for (int v = 0; v < V; ++v) {
+    float total = 0;
+    for (int w = 0; w < warp_count(); ++w) total += sums[(w * V + v) * warp_size + lane_index()];
+    to[column + v] = total;
+  }
+}
+
+/// Cuts a [rows, n] matrix for kernels that sum its columns: a block for 32 packs of columns and one part of the rows.
+/// Calls body.template operator()<V>(grid, rows of a part, partials [parts, n]), then adds the partials to `sums`.
+template <class S, class Body, class... Views>
+void with_column_parts(Context& ctx, Index rows, Index n, Vec<float> sums, Body&& body, const Views&... views) {
+  if (rows == 0 || n == 0) return;
+  const Parts parts(rows, 64, 128);
+  const Mat<float> partials(ctx.scratch<float>(parts.count * n), parts.count, n);
+  with_packs<S>(
+      [&]<int V>() {
+        constexpr int threads = 256;
+        const Index columns = Index{V} * warp_size;
+        body.template operator()<V>(Grid{.blocks = (n + columns - 1) / columns,
+                                         .threads = threads,
+                                         .shared = sizeof(float) * threads * V,
+                                         .blocks_y = parts.count},
+                                    parts.rows, partials);
+      },
+      views...);
+  add_partials(ctx, partials, sums);
+}
+
+/// partials[part, j] = sum over the rows of the part, which the warps of a block share, of x[b, i, j].
 template <class S, int V>
 __global__ void column_partials_kernel(Seq<const S> x, Index rows_per_part, Mat<float> partials) {
-  float* const sums = dynamic_shared<float>();  // [warps, V, 32]
   const Index column = (static_cast<Index>(blockIdx.x) * warp_size + lane_index()) * V;
   const Index tokens = x.extent(1);
   const Index begin = static_cast<Index>(blockIdx.y) * rows_per_part;
@@ -126,37 +160,18 @@ __global__ void column_partials_kernel(Seq<const S> x, Index rows_per_part, Mat<
       for (int v = 0; v < V; ++v) sum[v] += static_cast<float>(pack[v]);
     }
   }
-  for (int v = 0; v < V; ++v) sums[(warp_index() * V + v) * warp_size + lane_index()] = sum[v];
-  __syncthreads();
-  if (warp_index() != 0 || column >= x.cols()) return;
-  for (int v = 0; v < V; ++v) {
-    float total = 0;
-    for (int w = 0; w < warp_count(); ++w) total += sums[(w * V + v) * warp_size + lane_index()];
-    partials.row(blockIdx.y)[column + v] = total;
-  }
+  write_column_partials(sum, column, partials.row(blockIdx.y), x.cols());
 }
 
 /// sums[j] += sum over b, i of x[b, i, j]
 template <class S>
 void add_column_sums(Context& ctx, Seq<const S> x, Vec<float> sums) {
-  const Index n = x.cols();
-  const Index rows = x.rows() * x.extent(1);
-  if (rows == 0 || n == 0) return;
-  const Parts parts(rows, 64, 128);
-  const Mat<float> partials(ctx.scratch<float>(parts.count * n), parts.count, n);
-  with_packs<S>(
-      [&]<int V>() {
-        constexpr int threads = 256;
-        const Index columns = Index{V} * warp_size;
-        launch(ctx,
-               {.blocks = (n + columns - 1) / columns,
-                .threads = threads,
-                .shared = sizeof(float) * threads * V,
-                .blocks_y = parts.count},
-               column_partials_kernel<S, V>, x, parts.rows, partials);
+  with_column_parts<S>(
+      ctx, x.rows() * x.extent(1), x.cols(), sums,
+      [&]<int V>(const Grid& grid, Index rows_per_part, Mat<float> partials) {
+        launch(ctx, grid, column_partials_kernel<S, V>, x, rows_per_part, partials);
       },
       x);
-  add_partials(ctx, partials, sums);
 }
 
 }  // namespace vjepa::cuda

@@ -54,12 +54,12 @@ struct Mlp {
   static void backward(Context<D>& ctx, Arena<D>& arena, const Params<const Scalar<D>>& p, In<D, N> x,
                        const Saved<D>& saved, In<D, N> dy, Out<D, N> dx, const Params<Grad<D>>& g) {
     const typename Arena<D>::Scope scope(arena);
-    const auto hidden = arena.template take<Scalar<D>, Dyn, Hidden>(x.rows());
-    D::gelu(ctx, saved.pre, hidden);
-    D::linear_backward_weights(ctx, hidden, dy, g.fc2.weight, g.fc2.bias);
-    D::linear_backward_data_gelu(ctx, dy, p.fc2.weight, saved.pre, hidden);
-    D::linear_backward_weights(ctx, x, hidden, g.fc1.weight, g.fc1.bias);
-    D::linear_backward_data(ctx, hidden, p.fc1.weight, dx);
+    const auto active = arena.template take<Scalar<D>, Dyn, Hidden>(x.rows());
+    const auto dpre = arena.template take<Scalar<D>, Dyn, Hidden>(x.rows());
+    D::linear_backward_data_gelu(ctx, dy, p.fc2.weight, saved.pre, dpre, g.fc1.bias, active);
+    D::linear_backward_weights(ctx, active, dy, g.fc2.weight, g.fc2.bias);
+    D::linear_backward_weights(ctx, x, dpre, g.fc1.weight, Vec<Grad<D>>());
+    D::linear_backward_data(ctx, dpre, p.fc1.weight, dx);
   }
 };
 
