@@ -227,6 +227,8 @@ def main():
     sets = {}
     for definition in args.sets:
         name, _, source = definition.partition("=")
+        if not re.fullmatch(r"[\w-]+", name) or name in sets:
+            raise Failure(f"--set {definition}: NAME is made of letters, digits, - and _, and names one set")
         sets[name] = args.out / "videos" / name
         prepare(name, source, sets[name], args.programs)
     encoders = evaluate_all(sets, args)

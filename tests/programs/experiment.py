@@ -30,12 +30,12 @@ def main(programs, source):
                 config = config.replace(old, new)
             (root / name).write_text(config)
 
-        def run(*arguments):
-            command = [sys.executable, script, "--programs", programs, "--out", root / "out", "--pretrain",
+        def run(*arguments, out="out"):
+            command = [sys.executable, script, "--programs", programs, "--out", root / out, "--pretrain",
                        root / "pretrain.yaml", "--probe", root / "probe.yaml", "--seeds", "1", *arguments]
             return subprocess.run(list(map(str, command)), capture_output=True, text=True)
 
-        done = run("--set", "shapes=synth,3,32")
+        done = run("--set", "shapes=synth,3,32", "--jobs", "2")
         assert done.returncode == 0, done.stderr[-3000:]
         results = json.loads((root / "out" / "results.json").read_text())["shapes"]
         encoders = {"random weights", "multi-block masks", "multi-block masks, 2x2 patches",
@@ -60,21 +60,28 @@ def main(programs, source):
         assert other.returncode == 1 and "give another --out" in other.stderr, other.stderr
         (root / "probe.yaml").write_text(config)
 
-        # The videos of a folder are read from small copies, which are made once.
+        # The videos of a folder are read from small copies, which are made once. Two sets share an encoder.
         left = root / "folder" / "left"
         left.mkdir(parents=True)
-        for path in sorted((root / "out" / "shapes" / "videos" / "clips").glob("*_left.mp4"))[:2]:
+        for path in sorted((root / "out" / "videos" / "shapes" / "clips").glob("*_left.mp4"))[:2]:
             shutil.copy(path, left)
         names = sorted(p.name for p in left.iterdir())
-        done = run("--set", f"few={left.parent},/{names[1]}")
+        sets = ("--set", f"few={left.parent},/{names[1]}", "--set", "shapes=synth,4,24")
+        done = run(*sets, out="two")
         assert done.returncode == 0, done.stderr[-3000:]
-        small = root / "out" / "few" / "videos" / "small" / "left"
+        assert set(json.loads((root / "two" / "results.json").read_text())) == {"few", "shapes"}
+        trained = [line for line in done.stderr.splitlines() if "/vjepa-pretrain " in line]
+        assert len(trained) == len(encoders), trained
+        assert all("few/train.csv" in line and "shapes/train.csv" in line for line in trained), trained
+        small = root / "two" / "videos" / "few" / "small" / "left"
         assert sorted(p.name for p in small.iterdir()) == [f"{n}.mp4" for n in names]
         assert str(small) in (small.parents[1] / "val.csv").read_text()
-        again = run("--set", f"few={left.parent},/{names[1]}")
+        again = run(*sets, out="two")
         assert again.returncode == 0 and "ffmpeg" not in again.stderr, again.stderr
+        other = run(*sets, "--set", "more=synth,5,24", out="two")
+        assert other.returncode == 1 and "give another --out" in other.stderr, other.stderr
         shutil.copytree(root / "folder", root / "other")
-        other = run("--set", f"few={root / 'other'},/{names[1]}")
+        other = run("--set", f"few={root / 'other'},/{names[1]}", *sets[2:], out="two")
         assert other.returncode == 1 and "give another --out" in other.stderr, other.stderr
 
         # Two videos of one class, none of which the pattern takes.
@@ -82,7 +89,9 @@ def main(programs, source):
         for arguments, expected in [(("--set", f"a={videos},/no_such"), "no video of"),
                                     (("--set", "a=/no/such/folder,x"), "is no folder"),
                                     (("--set", f"a={videos}"), "FOLDER,PATTERN"),
-                                    (("--set", f"a={videos},("), "frozen_features.py:")]:
+                                    (("--set", f"a={videos},("), "frozen_features.py:"),
+                                    (("--set", "../a=synth,1,24"), "NAME is made of"),
+                                    (("--set", "a=synth,1,24", "--jobs", "0"), "--jobs and --seeds")]:
             refused = run(*arguments)
             assert refused.returncode != 0 and expected in refused.stderr, (arguments, refused.stderr[-500:])
             assert "Traceback" not in refused.stderr, refused.stderr
