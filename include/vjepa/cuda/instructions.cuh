@@ -24,6 +24,13 @@ __device__ inline void multiply_add(float (&d)[4], const std::uint32_t (&a)[4], 
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+/// The same with a [16, 8] and b [8, 8]: `a` is rows 0-7 and 8-15.
+__device__ inline void multiply_add(float (&d)[4], const std::uint32_t (&a)[2], std::uint32_t b) {
+  asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+               : "r"(a[0]), "r"(a[1]), "r"(b));
+}
+
 /// Four matrices of 8 x 8 from shared memory: lane l gives the address of row l % 8 of matrix l / 8, a multiple of 16
 /// bytes.
 __device__ inline void load_matrices(std::uint32_t (&m)[4], const bf16* row) {
@@ -34,11 +41,28 @@ __device__ inline void load_matrices(std::uint32_t (&m)[4], const bf16* row) {
                : "memory");
 }
 
-/// The same, each matrix transposed.
+/// Two matrices, by the addresses of the first 16 lanes.
+__device__ inline void load_matrices(std::uint32_t (&m)[2], const bf16* row) {
+  const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(row));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];"
+               : "=r"(m[0]), "=r"(m[1])
+               : "r"(address)
+               : "memory");
+}
+
+/// The same as above, each matrix transposed.
 __device__ inline void load_matrices_transposed(std::uint32_t (&m)[4], const bf16* row) {
   const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(row));
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3])
+               : "r"(address)
+               : "memory");
+}
+
+__device__ inline void load_matrices_transposed(std::uint32_t (&m)[2], const bf16* row) {
+  const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(row));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];"
+               : "=r"(m[0]), "=r"(m[1])
                : "r"(address)
                : "memory");
 }

@@ -33,20 +33,23 @@ inline float reciprocal_approx(float x) {
   return 1.0f / x;
 }
 
-inline void multiply_add(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
+/// d [16, 8] += a [16, K] b [K, 8]; `operands` are those of the lane, a before b.
+template <int K, std::size_t N>
+void multiply_add_depth(float (&d)[4], const std::array<std::uint32_t, N>& operands) {
+  constexpr int of_a = K / 4;  // operands
+  static_assert(N == of_a + K / 8);
   emulator::Block& block = *emulator::Block::running();
-  const std::array<std::uint32_t, 6> mine{a[0], a[1], a[2], a[3], b0, b1};
   const int lane = block.lane();
-  const auto sums = block.exchange(mine, [&](auto&& of_lane) {
+  const auto sums = block.exchange(operands, [&](auto&& of_lane) {
     std::array<float, 4> sum{};
     for (int e = 0; e < 4; ++e) {
       const int row = lane / 4 + 8 * (e / 2);
       const int column = 2 * (lane % 4) + e % 2;
-      for (int k = 0; k < 16; ++k) {
+      for (int k = 0; k < K; ++k) {
         const auto holder = of_lane(row % 8 * 4 + k % 8 / 2);
         const auto other = of_lane(column * 4 + k % 8 / 2);
         const auto left = holder[static_cast<std::size_t>(row / 8 + 2 * (k / 8))];
-        const auto right = other[static_cast<std::size_t>(4 + k / 8)];
+        const auto right = other[static_cast<std::size_t>(of_a + k / 8)];
         sum[static_cast<std::size_t>(e)] += half_of(left, k % 2) * half_of(right, k % 2);
       }
     }
@@ -55,32 +58,41 @@ inline void multiply_add(float (&d)[4], const std::uint32_t (&a)[4], std::uint32
   for (int e = 0; e < 4; ++e) d[e] += sums[static_cast<std::size_t>(e)];
 }
 
-inline void load_matrices(std::uint32_t (&m)[4], const bf16* row) {
+inline void multiply_add(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
+  multiply_add_depth<16>(d, std::array{a[0], a[1], a[2], a[3], b0, b1});
+}
+inline void multiply_add(float (&d)[4], const std::uint32_t (&a)[2], std::uint32_t b) {
+  multiply_add_depth<8>(d, std::array{a[0], a[1], b});
+}
+
+template <int N>
+void load_matrices(std::uint32_t (&m)[N], const bf16* row) {
   emulator::Block& block = *emulator::Block::running();
   const int lane = block.lane();
   const auto loaded = block.exchange(row, [&](auto&& of_lane) {
-    std::array<std::uint32_t, 4> pairs{};
-    for (int i = 0; i < 4; ++i) {
+    std::array<std::uint32_t, N> pairs{};
+    for (int i = 0; i < N; ++i) {
       std::memcpy(&pairs[static_cast<std::size_t>(i)], of_lane(8 * i + lane / 4) + 2 * (lane % 4), 4);
     }
     return pairs;
   });
-  for (int i = 0; i < 4; ++i) m[i] = loaded[static_cast<std::size_t>(i)];
+  for (int i = 0; i < N; ++i) m[i] = loaded[static_cast<std::size_t>(i)];
 }
 
-inline void load_matrices_transposed(std::uint32_t (&m)[4], const bf16* row) {
+template <int N>
+void load_matrices_transposed(std::uint32_t (&m)[N], const bf16* row) {
   emulator::Block& block = *emulator::Block::running();
   const int lane = block.lane();
   const auto loaded = block.exchange(row, [&](auto&& of_lane) {
-    std::array<std::uint32_t, 4> pairs{};
-    for (int i = 0; i < 4; ++i) {
+    std::array<std::uint32_t, N> pairs{};
+    for (int i = 0; i < N; ++i) {
       const bf16 first = of_lane(8 * i + 2 * (lane % 4))[lane / 4];
       const bf16 second = of_lane(8 * i + 2 * (lane % 4) + 1)[lane / 4];
       pairs[static_cast<std::size_t>(i)] = pair_of(first, second);
     }
     return pairs;
   });
-  for (int i = 0; i < 4; ++i) m[i] = loaded[static_cast<std::size_t>(i)];
+  for (int i = 0; i < N; ++i) m[i] = loaded[static_cast<std::size_t>(i)];
 }
 
 /// The copies that a thread has begun, by groups; none is done before the thread waits for it.
