@@ -1,5 +1,6 @@
 #include "vjepa/nn/prediction_loss.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -74,7 +75,13 @@ TEST_CASE("PredictionLoss: value and gradient are those of the definition") {
       std::vector<std::vector<double>> dz;
       for (std::size_t i = 0; i < 2; ++i) {
         dz.emplace_back(g.z[i].size(), std::nan(""));
-        loss.add(ctx, g.seq(g.z[i], i), g.seq(g.h[i], i), g.seq(dz[i], i));
+        // One group whole, the other some samples at a time.
+        const Index step = i == 0 ? 3 : 2;
+        for (Index first = 0; first < 3; first += step) {
+          const Index count = std::min(step, 3 - first);
+          loss.add(ctx, first, g.seq(g.z[i], i).slice(first, count), g.seq(g.h[i], i).slice(first, count),
+                   g.seq(dz[i], i).slice(first, count));
+        }
       }
       loss.finish(ctx, Mat<double>(ddeviations.data(), 3, 4));
       if (loss.coupled()) {

@@ -12,8 +12,8 @@ namespace vjepa {
 ///   L = 1/G sum_i mean |z_i - h_i|^p / p  +  c mean relu(1 - 1/G sum_i sqrt(var_tokens(z_i) + 1e-4))
 ///
 /// with predictions z_i [batch, tokens_i, N], targets h_i of the same shape, p = `exponent` and c =
-/// `reg_coeff`. Groups are added one by one; the second term couples them, so that its gradient can be
-/// taken only after the last.
+/// `reg_coeff`. Groups are added one by one, whole or some samples at a time; the second term couples them, so that its
+/// gradient can be taken only after the last.
 template <Device D>
 class PredictionLoss {
  public:
@@ -37,11 +37,12 @@ class PredictionLoss {
   /// Whether the groups are coupled, and all predictions must be kept until the last is added.
   bool coupled() const { return reg_coeff_ != 0; }
 
-  /// Adds one group's first term and its share of the deviations; overwrites dz with the gradient of the
-  /// first term.
-  void add(Context<D>& ctx, Seq<const Scalar<D>> z, Seq<const Scalar<D>> h, Seq<Scalar<D>> dz) {
-    D::power_loss(ctx, z, h, exponent_, share_ / static_cast<double>(z.size()), terms_.jepa, dz);
-    D::token_std(ctx, z, eps, share_, deviations_);
+  /// Adds the first term and the share of the deviations of one group's samples from `first` on, as many as z has;
+  /// overwrites dz with the gradient of the first term.
+  void add(Context<D>& ctx, Index first, Seq<const Scalar<D>> z, Seq<const Scalar<D>> h, Seq<Scalar<D>> dz) {
+    const Index of_group = deviations_.rows() * z.extent(1) * z.extent(2);
+    D::power_loss(ctx, z, h, exponent_, share_ / static_cast<double>(of_group), terms_.jepa, dz);
+    D::token_std(ctx, z, eps, share_, deviations_.slice(first, z.rows()));
   }
 
   /// After the last group: adds the second term. Overwrites ddeviations [batch, N].

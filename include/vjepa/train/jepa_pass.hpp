@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -25,10 +26,11 @@ struct MaskGroup {
 ///   z_i = predictor_i(encoder(clips, context_i), context_i, target_i) for each mask group i
 ///   L   = PredictionLoss of z_i against h at target_i
 ///
-/// Unless the regulariser couples the groups, each goes forward and backward before the next begins, so that
-/// the activations of only one are held. All working memory comes from the arena: run it on `Estimate<D>` to
-/// learn how much.
-template <Device D, class Encoder, class PredictorModel>
+/// Unless the regulariser couples the groups, each goes forward and backward before the next begins, and within it the
+/// predictor on some samples before the others: of as few as have `PredictorRows` tokens together, which is enough for
+/// a device's products to be quick. So the activations of one group's encoder and of one such part are held. All
+/// working memory comes from the arena: run it on `Estimate<D>` to learn how much.
+template <Device D, class Encoder, class PredictorModel, Index PredictorRows = 8192>
 struct JepaPass {
   static constexpr Index dim = Encoder::dim;
   using Positions = Mat<const Grad<D>>;
@@ -76,78 +78,131 @@ struct JepaPass {
     PredictionLoss<D> loss(ctx, options.exponent, options.reg_coeff, static_cast<Index>(batch.groups.size()),
                            deviations, terms);
     if (loss.coupled()) {
-      std::vector<GroupPass> passes;
-      passes.reserve(batch.groups.size());
-      for (std::size_t i = 0; i < batch.groups.size(); ++i) {
-        passes.emplace_back(arena, models, batch, i).forward(ctx, arena, features, loss);
+      std::vector<ContextPass> contexts;
+      std::vector<GuessPass> guesses;
+      for (const MaskGroup& masks : batch.groups) {
+        contexts.emplace_back(arena, models, batch, masks).forward(ctx, arena);
+        guesses.emplace_back(arena, models, masks, static_cast<Index>(guesses.size()), contexts.back().features(),
+                             Samples{0, clips});
+        guesses.back().forward(ctx, arena, features, loss);
       }
       loss.finish(ctx, ddeviations);
-      for (GroupPass& pass : passes) {
-        loss.add_coupled(ctx, pass.prediction(), ddeviations, pass.prediction_gradient());
-        pass.backward(ctx, arena, gradients);
+      for (std::size_t i = 0; i < batch.groups.size(); ++i) {
+        const typename Arena<D>::Scope group_scope(arena);
+        const auto dcontext = arena.template take<Scalar<D>, Dyn, dim>(batch.groups[i].context.size());
+        guesses[i].add_coupled(ctx, loss, ddeviations);
+        guesses[i].backward(ctx, arena, dcontext, gradients);
+        contexts[i].backward(ctx, arena, dcontext, gradients);
       }
     } else {
       for (std::size_t i = 0; i < batch.groups.size(); ++i) {
+        const MaskGroup& masks = batch.groups[i];
         const typename Arena<D>::Scope group_scope(arena);
-        GroupPass pass(arena, models, batch, i);
-        pass.forward(ctx, arena, features, loss);
-        pass.backward(ctx, arena, gradients);
+        ContextPass context(arena, models, batch, masks);
+        context.forward(ctx, arena);
+        const auto dcontext = arena.template take<Scalar<D>, Dyn, dim>(masks.context.size());
+        const Index step = samples_at_once(clips, masks.context.cols() + masks.target.cols());
+        for (Index first = 0; first < clips; first += step) {
+          const typename Arena<D>::Scope part_scope(arena);
+          GuessPass guess(arena, models, masks, static_cast<Index>(i), context.features(),
+                          {first, std::min(step, clips - first)});
+          guess.forward(ctx, arena, features, loss);
+          guess.backward(ctx, arena, dcontext, gradients);
+        }
+        context.backward(ctx, arena, dcontext, gradients);
       }
       loss.finish(ctx, ddeviations);
     }
   }
 
  private:
-  /// Encoder and predictor on one mask group.
-  class GroupPass {
+  struct Samples {
+    Index first;
+    Index count;
+  };
+
+  static Index samples_at_once(Index samples, Index tokens) {
+    const Index parts = std::clamp<Index>(samples * tokens / PredictorRows, 1, std::max<Index>(1, samples));
+    return (samples + parts - 1) / parts;
+  }
+
+  /// The context encoder on one mask group.
+  class ContextPass {
    public:
-    GroupPass(Arena<D>& arena, const Models& models, const Batch& batch, std::size_t group)
+    ContextPass(Arena<D>& arena, const Models& models, const Batch& batch, const MaskGroup& masks)
         : models_(&models),
-          masks_(batch.groups[group]),
-          encoder_input_{batch.clips, masks_.context, models.encoder_positions},
-          context_(arena.template take<Scalar<D>, Dyn, dim>(masks_.context.size())),
-          predictor_input_{context_, masks_.context, masks_.target, models.predictor_positions,
-                           static_cast<Index>(group)},
-          z_(arena.template take<Scalar<D>, Dyn, dim>(masks_.target.size())),
-          dz_(arena.template take<Scalar<D>, Dyn, dim>(masks_.target.size())) {
-      encoder_saved_.recomputed_blocks = models.recomputed_blocks;
+          input_{batch.clips, masks.context, models.encoder_positions},
+          features_(arena.template take<Scalar<D>, Dyn, dim>(masks.context.size())) {
+      saved_.recomputed_blocks = models.recomputed_blocks;
     }
 
-    Seq<Scalar<D>> prediction() const { return sequence(z_); }
-    Seq<Scalar<D>> prediction_gradient() const { return sequence(dz_); }
+    /// [batch * kept, dim]
+    In<D, dim> features() const { return features_; }
 
+    void forward(Context<D>& ctx, Arena<D>& arena) {
+      Encoder::template forward<D>(ctx, arena, models_->encoder, input_, features_, saved_);
+    }
+    /// `dfeatures` is the gradient of features().
+    void backward(Context<D>& ctx, Arena<D>& arena, In<D, dim> dfeatures, const Gradients& gradients) const {
+      Encoder::template backward<D>(ctx, arena, models_->encoder, input_, saved_, dfeatures, gradients.encoder);
+    }
+
+   private:
+    const Models* models_;
+    typename Encoder::template Input<D> input_;
+    Out<D, dim> features_;
+    typename Encoder::template Saved<D> saved_;
+  };
+
+  /// The predictor on some samples of a mask group.
+  class GuessPass {
+   public:
+    /// `context` is of all samples of the group.
+    GuessPass(Arena<D>& arena, const Models& models, const MaskGroup& masks, Index group, In<D, dim> context,
+              Samples samples)
+        : models_(&models),
+          samples_(samples),
+          input_{rows_of(context, masks), masks.context.slice(samples.first, samples.count),
+                 masks.target.slice(samples.first, samples.count), models.predictor_positions, group},
+          z_(arena.template take<Scalar<D>, Dyn, dim>(input_.targets().rows())),
+          dz_(arena.template take<Scalar<D>, Dyn, dim>(input_.targets().rows())) {}
+
+    /// Adds to the loss; `features` are those of all tokens of all samples.
     void forward(Context<D>& ctx, Arena<D>& arena, Seq<const Scalar<D>> features, PredictionLoss<D>& loss) {
-      Encoder::template forward<D>(ctx, arena, models_->encoder, encoder_input_, context_, encoder_saved_);
-      PredictorModel::template forward<D>(ctx, arena, models_->predictor, predictor_input_, z_, predictor_saved_);
+      PredictorModel::template forward<D>(ctx, arena, models_->predictor, input_, z_, saved_);
       const typename Arena<D>::Scope scope(arena);
-      const auto target = arena.template take<Scalar<D>, Dyn, dim>(masks_.target.size());
-      D::gather_tokens(ctx, features, masks_.target, sequence(target));
-      loss.add(ctx, prediction(), sequence(target), prediction_gradient());
+      const auto target = arena.template take<Scalar<D>, Dyn, dim>(z_.rows());
+      D::gather_tokens(ctx, features.slice(samples_.first, samples_.count), input_.target_idx, sequence(target));
+      loss.add(ctx, samples_.first, sequence(z_), sequence(target), sequence(dz_));
     }
 
-    void backward(Context<D>& ctx, Arena<D>& arena, const Gradients& gradients) {
-      const typename Arena<D>::Scope scope(arena);
-      const auto dcontext = arena.template take<Scalar<D>, Dyn, dim>(masks_.context.size());
-      PredictorModel::template backward<D>(ctx, arena, models_->predictor, predictor_input_, predictor_saved_, dz_,
-                                           dcontext, gradients.predictor);
-      Encoder::template backward<D>(ctx, arena, models_->encoder, encoder_input_, encoder_saved_, dcontext,
-                                    gradients.encoder);
+    void add_coupled(Context<D>& ctx, PredictionLoss<D>& loss, Mat<const Grad<D>> ddeviations) const {
+      loss.add_coupled(ctx, sequence(z_), ddeviations, sequence(dz_));
+    }
+
+    /// Overwrites the rows of its samples in dcontext, which is of all samples of the group.
+    void backward(Context<D>& ctx, Arena<D>& arena, Out<D, dim> dcontext, const Gradients& gradients) const {
+      const Index kept = input_.context_idx.cols();
+      PredictorModel::template backward<D>(ctx, arena, models_->predictor, input_, saved_, dz_,
+                                           dcontext.slice(samples_.first * kept, samples_.count * kept),
+                                           gradients.predictor);
     }
 
    private:
     Seq<Scalar<D>> sequence(Out<D, dim> rows) const {
-      return Seq<Scalar<D>>(rows.data(), masks_.target.rows(), masks_.target.cols(), dim);
+      return Seq<Scalar<D>>(rows.data(), samples_.count, input_.target_idx.cols(), dim);
+    }
+    In<D, dim> rows_of(In<D, dim> context, const MaskGroup& masks) const {
+      const Index kept = masks.context.cols();
+      return context.slice(samples_.first * kept, samples_.count * kept);
     }
 
     const Models* models_;
-    MaskGroup masks_;
-    typename Encoder::template Input<D> encoder_input_;
-    Out<D, dim> context_;
-    typename PredictorModel::template Input<D> predictor_input_;
+    Samples samples_;
+    typename PredictorModel::template Input<D> input_;
     Out<D, dim> z_;
     Out<D, dim> dz_;
-    typename Encoder::template Saved<D> encoder_saved_;
-    typename PredictorModel::template Saved<D> predictor_saved_;
+    typename PredictorModel::template Saved<D> saved_;
   };
 };
 
