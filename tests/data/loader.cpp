@@ -1,5 +1,7 @@
 #include "vjepa/data/loader.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -53,6 +55,63 @@ TEST_CASE("batches do not depend on the number of workers, nor on where reading 
   CHECK(one == batches(list, 2, 0, 6));
   CHECK(one == batches(list, 4, 0, 6));
   CHECK(std::vector(one.begin() + 2, one.end()) == batches(list, 4, 2, 4));
+}
+
+TEST_CASE("videos kept decoded give the same batches, and are not read again") {
+  silence_ffmpeg();
+  const TemporaryFolder folder;
+  write_videos(folder.path());
+  VideoList list;
+  list.add(folder.path());
+  const auto expected = batches(list, 1, 0, 6);
+  const std::size_t of_video = 20 * 48 * 48 * 3;
+  for (const std::size_t videos : {3, 8}) {
+    for (const int workers : {1, 4}) {
+      LoaderOptions options = small(workers);
+      options.cache_bytes = videos * of_video;
+      Loader loader(list, options, 0);
+      for (const auto& batch : expected) CHECK(loader.next().clips == batch);
+    }
+  }
+  // The first 24 samples are the eight videos three times.
+  const auto later = batches(list, 1, 0, 12);
+  LoaderOptions options = small(1);
+  options.cache_bytes = 8 * of_video;
+  Loader loader(list, options, 0);
+  for (std::size_t i = 0; i < 8; ++i) CHECK(loader.next().clips == later[i]);
+  for (const auto& file : std::filesystem::directory_iterator(folder.path())) write_bytes(file.path(), "");
+  for (std::size_t i = 8; i < 12; ++i) {
+    const ClipBatch& batch = loader.next();
+    CHECK(batch.clips == later[i]);
+    CHECK(batch.skipped == 0);
+  }
+}
+
+TEST_CASE("a cache keeps what fits, and no video with a damaged frame") {
+  silence_ffmpeg();
+  const TemporaryFolder folder;
+  write_videos(folder.path());
+  VideoReader whole(folder.path() / "3.mp4");
+  CHECK(whole.bytes() == 20 * 48 * 48 * 3);
+  VideoCache cache(whole.bytes());
+
+  std::string bytes = bytes_of(folder.path() / "5.mp4");
+  std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() * 2 / 5),
+            bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() / 2), '\0');
+  write_bytes(folder.path() / "5.mp4", bytes);
+  VideoReader damaged(folder.path() / "5.mp4");
+  REQUIRE_THROWS_AS(DecodedVideo(damaged), VideoError);
+  CHECK(!cache.keep(5, damaged));
+  CHECK(!cache.keep(5, damaged));
+  CHECK(damaged.read(std::vector<Index>{0}).count == 1);
+
+  const auto kept = cache.keep(3, whole);
+  REQUIRE(kept);
+  CHECK(kept == cache.find(3));
+  CHECK(kept->frame_count() == 20);
+  VideoReader other(folder.path() / "4.mp4");
+  CHECK(!cache.keep(4, other));
+  CHECK(!cache.find(4));
 }
 
 TEST_CASE("videos that cannot be used are replaced, named once and counted") {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <exception>
 #include <filesystem>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -21,6 +22,7 @@
 #include "vjepa/data/clip_sampler.hpp"
 #include "vjepa/data/clip_transform.hpp"
 #include "vjepa/data/sampled_clips.hpp"
+#include "vjepa/data/video_cache.hpp"
 #include "vjepa/data/video_list.hpp"
 #include "vjepa/data/video_reader.hpp"
 
@@ -35,6 +37,7 @@ struct LoaderOptions {
   ClipTransform transform;
   bool filter_short_videos = false;                // skip what is shorter than a clip
   std::optional<std::int64_t> filter_long_videos;  // skip files of more bytes
+  std::size_t cache_bytes = 0;                     // decoded videos are kept in so much memory
 };
 
 /// A batch of clips.
@@ -52,7 +55,12 @@ class Loader {
  public:
   /// Begins at batch `first`.
   Loader(const VideoList& list, LoaderOptions options, std::int64_t first)
-      : list_(&list), options_(std::move(options)), slots_(ahead), next_(first), next_task_(first * samples()) {
+      : list_(&list),
+        options_(std::move(options)),
+        slots_(ahead),
+        cache_(options_.cache_bytes),
+        next_(first),
+        next_task_(first * samples()) {
     for (auto& slot : slots_) reset(slot);
     const int threads = std::max(1, options_.workers);
     for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
@@ -163,23 +171,36 @@ class Loader {
   }
 
   void read_clips(Index video, std::uint64_t key, std::uint64_t attempt, Index place, SampledClips& sampled,
-                  Slot& slot) const {
-    const std::filesystem::path path = list_->path(video);
-    check_size(path);
-    VideoReader reader(path);
-    const ClipSampler& sampler = options_.sampler;
-    const Index frames = reader.frame_count();
-    if (options_.filter_short_videos && frames < sampler.span(reader.fps())) {
-      fail(path.string(), ": has ", frames, " frames, fewer than the ", sampler.span(reader.fps()), " of a clip");
-    }
+                  Slot& slot) {
     Random when({.seed = options_.seed, .purpose = Purpose::clip, .epoch = attempt, .sample = key});
     Random augment({.seed = options_.seed, .purpose = Purpose::augment, .epoch = attempt, .sample = key});
-    sample_clips(reader, sampler, when, sampled);
-    for (Index c = 0; c < sampler.num_clips; ++c) {
+    std::shared_ptr<const DecodedVideo> decoded = cache_.find(video);
+    if (decoded) {
+      sample_clips(*decoded, options_.sampler, when, sampled);
+    } else {
+      const std::filesystem::path path = list_->path(video);
+      check_size(path);
+      VideoReader reader(path);
+      check_length(reader);
+      decoded = cache_.keep(video, reader);
+      if (decoded) {
+        sample_clips(*decoded, options_.sampler, when, sampled);
+      } else {
+        sample_clips(reader, options_.sampler, when, sampled);
+      }
+    }
+    for (Index c = 0; c < options_.sampler.num_clips; ++c) {
       options_.transform(sampled.clips[static_cast<std::size_t>(c)], augment,
                          slot.clips.data() + (c * samples() + place) * clip_size());
     }
     slot.labels[static_cast<std::size_t>(place)] = list_->label(video);
+  }
+
+  void check_length(const VideoReader& reader) const {
+    const Index span = options_.sampler.span(reader.fps());
+    if (options_.filter_short_videos && reader.frame_count() < span) {
+      fail(reader.path().string(), ": has ", reader.frame_count(), " frames, fewer than the ", span, " of a clip");
+    }
   }
 
   void check_size(const std::filesystem::path& path) const {
@@ -198,6 +219,7 @@ class Loader {
   std::vector<Slot> slots_;  // batch b is read into slot b % ahead
   ClipBatch current_;
   std::set<Index> told_;
+  VideoCache cache_;
 
   std::mutex mutex_;  // guards what follows, and `left` of the slots
   std::condition_variable ready_;

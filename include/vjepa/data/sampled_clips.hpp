@@ -7,7 +7,6 @@
 #include "vjepa/core/view.hpp"
 #include "vjepa/data/clip_sampler.hpp"
 #include "vjepa/data/frames.hpp"
-#include "vjepa/data/video_reader.hpp"
 
 namespace vjepa {
 
@@ -17,15 +16,17 @@ struct SampledClips {
   std::vector<std::vector<Index>> numbers;
 };
 
-/// Reads the clips that the sampler chooses, in one pass over the video, over what is in `sampled`, whose memory is used
-/// again. Throws Error that names the file when it is too short, or a frame cannot be decoded.
-inline void sample_clips(VideoReader& reader, const ClipSampler& sampler, Random& when, SampledClips& sampled) {
+/// Reads the clips that the sampler chooses, in one pass over the video, a VideoReader or DecodedVideo, over what is in
+/// `sampled`, whose memory is used again. Throws Error that names the file when it is too short, or a frame cannot be
+/// decoded.
+template <class Video>
+void sample_clips(Video& video, const ClipSampler& sampler, Random& when, SampledClips& sampled) {
   try {
-    sampled.numbers = sampler(reader.frame_count(), reader.fps(), when);
+    sampled.numbers = sampler(video.frame_count(), video.fps(), when);
   } catch (const Error& e) {
-    fail(reader.path().string(), ": ", e.what());
+    fail(video.path().string(), ": ", e.what());
   }
-  reader.read(sampled.numbers, sampled.clips);
+  video.read(sampled.numbers, sampled.clips);
 }
 
 }  // namespace vjepa

@@ -42,6 +42,12 @@ class VideoReader {
   /// Mean frames a second.
   double fps() const { return source_.fps(); }
   const std::filesystem::path& path() const { return path_; }
+  /// Of all frames in RGB.
+  std::size_t bytes() const {
+    const AVCodecParameters& coded = *source_.stream()->codecpar;
+    return static_cast<std::size_t>(frame_count()) * static_cast<std::size_t>(coded.width) *
+           static_cast<std::size_t>(coded.height) * 3;
+  }
   /// When a frame is shown, in seconds after the first.
   double seconds(Index number) const {
     if (counted_) return static_cast<double>(number) / fps();

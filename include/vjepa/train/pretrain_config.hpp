@@ -35,6 +35,7 @@ struct PretrainConfig {
     int num_workers = 1;
     bool filter_short_videos = false;
     std::optional<std::int64_t> filter_long_videos;  // bytes
+    double cache_gb = 0;                             // decoded videos are kept in so much memory; our own key
     std::string mask_type = "multiblock3d";          // or random_tube; what the entries of `mask` are
   };
 

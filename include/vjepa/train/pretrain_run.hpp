@@ -171,6 +171,7 @@ class PretrainRun {
     if (aug.reprob > 0) o.transform.erasing = RandomErasing{.probability = aug.reprob};
     o.filter_short_videos = data.filter_short_videos;
     o.filter_long_videos = data.filter_long_videos;
+    o.cache_bytes = static_cast<std::size_t>(data.cache_gb * 1e9);
     return o;
   }
 

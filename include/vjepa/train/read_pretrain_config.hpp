@@ -51,6 +51,7 @@ inline PretrainConfig::Data read_data(YamlSection s) {
   d.num_workers = s.get<int>("num_workers", d.num_workers);
   d.filter_short_videos = s.get<bool>("filter_short_videos", d.filter_short_videos);
   d.filter_long_videos = s.find<std::int64_t>("filter_long_videos");
+  d.cache_gb = s.get<double>("cache_gb", d.cache_gb);
   for (const auto& [key, value] : {std::pair<const char*, Index>{"batch_size", d.batch_size},
                                    {"num_clips", d.num_clips},
                                    {"num_frames", d.num_frames},
@@ -61,6 +62,7 @@ inline PretrainConfig::Data read_data(YamlSection s) {
     if (value < 1) s.reject(key, "is ", value, "; it must be at least 1");
   }
   if (d.num_workers < 0) s.reject("num_workers", "is ", d.num_workers, "; it must not be negative");
+  if (d.cache_gb < 0) s.reject("cache_gb", "is ", d.cache_gb, "; it must not be negative, and 0 keeps nothing");
   if (d.crop_size % d.patch_size != 0) {
     s.reject("crop_size", "is ", d.crop_size, ", no multiple of patch_size ", d.patch_size);
   }
