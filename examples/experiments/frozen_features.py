@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """Does pretraining make features that random weights do not have?
 
-Pretrains a small V-JEPA on the training videos of labelled sets together, without their labels, then classifies the
-test videos of each with the encoder frozen, beside an encoder of random weights, beside the pixels themselves, and with
-other masks.
+Pretrains a small V-JEPA on the training videos of each labelled set, without their labels, then classifies its test
+videos with the encoder frozen, beside an encoder of random weights, beside the pixels themselves, and with other masks.
 
 A set is NAME=FOLDER,PATTERN: FOLDER holds a folder of videos for each class, and the videos whose path within FOLDER
 matches the regular expression PATTERN are the test set, which pretraining never sees. They are read from small copies,
@@ -11,16 +10,14 @@ which the ffmpeg tool makes. NAME=synth,SEED,CLIPS makes clips of moving shapes 
 
   examples/experiments/frozen_features.py --out OUT --jobs 2 \\
       --set utd_depth=MEDIA/actions/utd_depth,/s7_ --set 'ut_interaction=MEDIA/actions/ut_interaction,/seq(06|07|16|17)_'
-  examples/experiments/frozen_features.py --out SHAPES --set shapes=synth,7,480 --seeds 1
+  examples/experiments/frozen_features.py --out OUT --set shapes=synth,7,480 --seeds 1
 
 Writes OUT/results.md and OUT/results.json. What is done already is not done again, so that a run that was stopped goes
-on, and seeds can be added; other sets and configurations want another OUT, and are refused in this one."""
+on, and sets and seeds can be added; other configurations want another OUT, and are refused in this one."""
 
 import argparse
 import concurrent.futures
-import itertools
 import json
-import math
 import os
 import pathlib
 import re
@@ -141,58 +138,45 @@ def number_of_lines(path):
     return len(path.read_text().splitlines())
 
 
-def pretrain(sets, out, seed, settings, threads, args):
-    """Trains an encoder on the training videos of all sets. A set is drawn from as often as the root of its size says:
-    no small one is lost among the large, none is seen too often."""
-    lists = [folder / "train.csv" for folder in sets.values()]
-    weights = [round(math.sqrt(number_of_lines(path)), 3) for path in lists]
-    run(args.programs / "vjepa-pretrain", "--config", args.pretrain, "--resume", "--watch", 100, "--threads", threads,
-        "--set", f"data.datasets=[{', '.join(map(quoted, lists))}]", "--set", f"data.datasets_weights={weights}",
-        "--set", f"logging.folder={quoted(out)}", "--set", f"meta.seed={seed}",
-        *itertools.chain.from_iterable(("--set", s) for s in settings))
-
-
-def probe(videos, encoder, out, seed, settings, threads, args):
-    run(args.programs / "vjepa-probe", "--config", args.probe, "--resume", "--threads", threads,
-        "--set", f"data.dataset_train={quoted(videos / 'train.csv')}",
-        "--set", f"data.dataset_val={quoted(videos / 'val.csv')}",
-        "--set", f"data.class_names={quoted(videos / 'labels.txt')}",
-        "--set", f"data.num_classes={number_of_lines(videos / 'labels.txt')}",
-        "--set", f"pretrain.folder={quoted(encoder)}", "--set", f"logging.folder={quoted(out)}",
-        "--set", f"probe.knn_k={NEIGHBOURS}", "--set", f"meta.seed={seed}",
-        *itertools.chain.from_iterable(("--set", s) for s in settings))
-
-
-def evaluate(sets, name, seed, threads, args):
-    """Trains an encoder, probes it on every set, and returns the accuracies in percent by set."""
-    settings, probe_settings = ENCODERS[name]
-    out = args.out / re.sub(r"\W+", "_", name) / str(seed)
+def evaluate(videos, out, encoder, seed, threads, args):
+    """Trains an encoder on the training videos of a set, probes it, and returns the accuracies in percent."""
+    settings, probe_settings = ENCODERS[encoder]
     claim(out, {"settings": [settings, probe_settings], "pretrain": args.pretrain.read_text(),
-                "probe": args.probe.read_text(),
-                "sets": {n: [(folder / f"{part}.csv").read_text() for part in ("train", "val")]
-                         for n, folder in sets.items()}})
-    results = {n: out / n / "results.json" for n in sets}
-    if not all(path.exists() for path in results.values()):
-        pretrain(sets, out, seed, settings, threads, args)
-    for n, path in results.items():
-        if not path.exists():
-            probe(sets[n], out, path.parent, seed, probe_settings, threads, args)
-    found = {n: json.loads(path.read_text()) for n, path in results.items()}
-    return {n: {p: f[p]["val_top1"] for p in PROBES} for n, f in found.items()}
+                "probe": args.probe.read_text(), "train": (videos / "train.csv").read_text(),
+                "val": (videos / "val.csv").read_text()})
+    results = out / "probe" / "results.json"
+    if not results.exists():
+        run(args.programs / "vjepa-pretrain", "--config", args.pretrain, "--videos", videos / "train.csv", "--resume",
+            "--watch", 100, "--threads", threads, "--set", f"logging.folder={quoted(out)}", "--set", f"meta.seed={seed}",
+            *(word for s in settings for word in ("--set", s)))
+        run(args.programs / "vjepa-probe", "--config", args.probe, "--resume", "--threads", threads,
+            "--set", f"data.dataset_train={quoted(videos / 'train.csv')}",
+            "--set", f"data.dataset_val={quoted(videos / 'val.csv')}",
+            "--set", f"data.class_names={quoted(videos / 'labels.txt')}",
+            "--set", f"data.num_classes={number_of_lines(videos / 'labels.txt')}",
+            "--set", f"pretrain.folder={quoted(out)}", "--set", f"logging.folder={quoted(out / 'probe')}",
+            "--set", f"probe.knn_k={NEIGHBOURS}", "--set", f"meta.seed={seed}",
+            *(word for s in probe_settings for word in ("--set", s)))
+    found = json.loads(results.read_text())
+    return {kind: found[kind]["val_top1"] for kind in PROBES}
 
 
 def evaluate_all(sets, args):
-    """The accuracies of every encoder, in the order of the seeds."""
+    """The accuracies by set and encoder, in the order of the seeds."""
     threads = max(1, len(os.sched_getaffinity(0)) // args.jobs)
     pool = concurrent.futures.ThreadPoolExecutor(args.jobs)
     try:
-        runs = {name: [pool.submit(evaluate, sets, name, seed, threads, args) for seed in range(1, args.seeds + 1)]
-                for name in ENCODERS}
-        for done in concurrent.futures.as_completed(itertools.chain.from_iterable(runs.values())):
+        # Seed by seed, so that a run that is stopped has something of everything.
+        runs = {(name, encoder, seed): pool.submit(evaluate, folder / "videos",
+                                                   folder / re.sub(r"\W+", "_", encoder) / str(seed), encoder, seed,
+                                                   threads, args)
+                for seed in range(1, args.seeds + 1) for name, folder in sets.items() for encoder in ENCODERS}
+        for done in concurrent.futures.as_completed(runs.values()):
             done.result()
     finally:  # the first failure, or Ctrl-C, begins nothing more
         pool.shutdown(cancel_futures=True)
-    return {name: [done.result() for done in of_seeds] for name, of_seeds in runs.items()}
+    return {name: {encoder: [runs[name, encoder, seed].result() for seed in range(1, args.seeds + 1)]
+                   for encoder in ENCODERS} for name in sets}
 
 
 def table(name, figures):
@@ -229,16 +213,14 @@ def main():
         name, _, source = definition.partition("=")
         if not re.fullmatch(r"[\w-]+", name) or name in sets:
             raise Failure(f"--set {definition}: NAME is made of letters, digits, - and _, and names one set")
-        sets[name] = args.out / "videos" / name
-        prepare(name, source, sets[name], args.programs)
-    encoders = evaluate_all(sets, args)
-
-    results = {}
-    for name, videos in sets.items():
+        sets[name] = args.out / name
+        prepare(name, source, sets[name] / "videos", args.programs)
+    results = evaluate_all(sets, args)
+    for name, folder in sets.items():
+        videos = folder / "videos"
         pixels = run(args.programs / "pixel_neighbours", videos / "train.csv", videos / "val.csv",
                      number_of_lines(videos / "labels.txt"), NEIGHBOURS)
-        results[name] = {"pixels": json.loads(pixels),
-                         **{encoder: [found[name] for found in runs] for encoder, runs in encoders.items()}}
+        results[name]["pixels"] = json.loads(pixels)
     report = "\n".join(table(name, figures) for name, figures in results.items())
     write(args.out / "results.json", json.dumps(results, indent=2) + "\n")
     write(args.out / "results.md", report)
