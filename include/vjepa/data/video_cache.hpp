@@ -84,7 +84,8 @@ class VideoCache {
  private:
   bool reserve(Index number, std::size_t bytes) {
     const std::lock_guard lock(mutex_);
-    if (bytes > left_ || damaged_.contains(number) || kept_.contains(number)) return false;
+    // A file that does not say how large its pictures are might be of any size.
+    if (bytes == 0 || bytes > left_ || damaged_.contains(number) || kept_.contains(number)) return false;
     if (!under_way_.insert(number).second) return false;
     left_ -= bytes;
     return true;
