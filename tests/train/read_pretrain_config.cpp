@@ -77,6 +77,7 @@ TEST_CASE("values that cannot work are refused with what would") {
   refuses("data.mask_type=blocks", "'blocks'", "multiblock3d or random_tube");
   refuses("data_aug.random_resize_scale=[1.0, 0.3]", "must rise", "up to 1");
   refuses("data.clip_part=[0.5, 1.5]", "'data.clip_part'", "up to 1");
+  refuses("data.cache_gb=-1", "'data.cache_gb' is -1", "must not be negative");
   refuses("model.init_std=0", "'model.init_std' is 0", "above 0");
   refuses("model.recomputed_blocks=-1", "'model.recomputed_blocks' is -1", "not be below 0");
   refuses("mask=[]", "lists no mask", "at least one");
