@@ -62,17 +62,11 @@ int run(int argc, char** argv) {
   read(0);  // not counted
   Index next = 0;
   const std::vector<double> seconds = bench::repeat(static_cast<int>(clips), [&] { read(next++); });
-  std::cout << Json{{"program",
-                     text("vjepa ", VJEPA_VERSION_MAJOR, ".", VJEPA_VERSION_MINOR, ".", VJEPA_VERSION_PATCH)},
-                    {"reader", text("FFmpeg ", av_version_info())},
-                    {"videos", list.size()},
-                    {"frames", sampler.frames_per_clip},
-                    {"step", sampler.frame_step},
-                    {"crop", transform.size},
-                    {"processor", bench::processor()},
-                    {"compiler", bench::compiler()},
-                    {"flags", VJEPA_BENCH_FLAGS},
-                    {"seconds", seconds}}
+  std::cout << Json{{"program", "vjepa " + version()}, {"reader", text("FFmpeg ", av_version_info())},
+                    {"videos", list.size()},           {"frames", sampler.frames_per_clip},
+                    {"step", sampler.frame_step},      {"crop", transform.size},
+                    {"processor", bench::processor()}, {"compiler", bench::compiler()},
+                    {"flags", VJEPA_BENCH_FLAGS},      {"seconds", seconds}}
             << std::endl;
   return 0;
 }

@@ -85,8 +85,7 @@ int run(int argc, char** argv) {
     });
   };
   const auto print = [&](int threads, const bench::Whole& whole) {
-    std::cout << Json{{"program",
-                       text("vjepa ", VJEPA_VERSION_MAJOR, ".", VJEPA_VERSION_MINOR, ".", VJEPA_VERSION_PATCH)},
+    std::cout << Json{{"program", "vjepa " + version()},
                       {"what", what},
                       {"model", model},
                       {"dtype", dtype},

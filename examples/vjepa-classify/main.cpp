@@ -42,7 +42,9 @@ std::vector<std::string> class_names(const Checkpoint& probe, const std::string&
 ProbeConfig configuration(const Checkpoint& probe, const program::Given& given) {
   if (given.count("config") != 0) {
     YamlSection yaml = read_yaml(given["config"].as<std::string>());
-    return read_probe_config(yaml);
+    const ProbeConfig config = read_probe_config(yaml);
+    for (const std::string& warning : yaml.warnings()) std::fprintf(stderr, "warning: %s\n", warning.c_str());
+    return config;
   }
   const auto settings = probe.metadata("settings");
   if (!settings) {

@@ -29,9 +29,12 @@ bool probe(vjepa::Context<D>& ctx, const vjepa::ProbeConfig& config, const vjepa
     if (run.steps() > 0) std::printf("resuming at step %lld\n", static_cast<long long>(run.steps()));
     std::fflush(stdout);
     finished = run.run();
-    std::printf("%s\n  results    %s\n  checkpoint %s\n  confusion  %s\n",
-                finished ? "done" : "interrupted; go on with --resume", run.files().results().c_str(),
-                run.files().latest().c_str(), run.files().confusion("svg").c_str());
+    std::printf("%s\n  checkpoint %s\n", finished ? "done" : "interrupted; go on with --resume",
+                run.files().latest().c_str());
+    if (!run.results().epochs.empty()) {
+      std::printf("  results    %s\n  confusion  %s\n", run.files().results().c_str(),
+                  run.files().confusion("svg").c_str());
+    }
   });
   return finished;
 }

@@ -56,7 +56,7 @@ TEST_CASE("a video is seen in segments, each in its views, and its frames are nu
   CHECK(read(evaluation(1, 1), path, 2).numbers != read(evaluation(1, 1), path, 3).numbers);
 }
 
-TEST_CASE("an image is a clip of one picture, repeated") {
+TEST_CASE("an image is clips of one picture, repeated") {
   silence_ffmpeg();
   const TemporaryFolder folder;
   const auto path = folder.path() / "a.ppm";
@@ -75,6 +75,13 @@ TEST_CASE("an image is a clip of one picture, repeated") {
       CHECK(std::equal(first, first + 1024, this_one));
     }
   }
+  // As many clips as of a video.
+  const Views several = read(evaluation(3, 2), path);
+  REQUIRE(several.clips.size() == 3 * 2 * clip);
+  CHECK(several.numbers == std::vector<Index>{0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3});
+  CHECK(several.seconds == std::vector<double>{0, 0, 0});
+  const auto second = several.clips.begin() + static_cast<std::ptrdiff_t>(2 * clip);
+  CHECK(std::equal(second, second + static_cast<std::ptrdiff_t>(2 * clip), several.clips.begin()));
   // The left half is dark, the right one bright.
   const Views views = read(evaluation(1, 1), path);
   CHECK(views.clips[0] == Approx((16 - pixel_mean[0]) / pixel_std[0]).margin(1e-5));

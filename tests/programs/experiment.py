@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """examples/experiments/frozen_features.py, from outside: what it writes, that a second run repeats nothing and writes the
-same, and what it refuses."""
+same, that rows are added, and what it refuses."""
 
 import json
 import pathlib
@@ -32,33 +32,45 @@ def main(programs, source):
 
         def run(*arguments):
             command = [sys.executable, script, "--programs", programs, "--out", root / "out", "--pretrain",
-                       root / "pretrain.yaml", "--probe", root / "probe.yaml", "--seeds", "1", *arguments]
+                       root / "pretrain.yaml", "--probe", root / "probe.yaml", *arguments]
             return subprocess.run(list(map(str, command)), capture_output=True, text=True)
 
-        done = run("--set", "shapes=synth,3,32", "--jobs", "2")
+        def results(name):
+            return json.loads((root / "out" / "results.json").read_text())[name]
+
+        encoders = {"random weights", "multi-block masks", "random weights, 2x2 patches",
+                    "multi-block masks, 2x2 patches", "random tubes, 2x2 patches"}
+        done = run("--set", "shapes=synth,3,32", "--jobs", "2", "--seeds", "1")
         assert done.returncode == 0, done.stderr[-3000:]
-        results = json.loads((root / "out" / "results.json").read_text())["shapes"]
-        encoders = {"random weights", "multi-block masks", "multi-block masks, 2x2 patches",
-                    "random tubes, 2x2 patches"}
-        assert set(results) == {"pixels"} | encoders, results
-        for encoder in encoders:
-            assert len(results[encoder]) == 1
-            assert set(results[encoder][0]) == {"attentive", "linear", "knn"}
-            assert all(0 <= top1 <= 100 for top1 in results[encoder][0].values())
+        found = results("shapes")
+        assert set(found["encoders"]) == encoders, found
+        for runs in found["encoders"].values():
+            assert set(runs) == {"1"} and set(runs["1"]) == {"attentive", "linear", "knn"}, runs
+            assert all(0 <= top1 <= 100 for top1 in runs["1"].values())
+        assert all(0 <= found["pixels"][kind]["val_top1"] <= 100 for kind in ("ridge", "knn")), found
         table = (root / "out" / "results.md").read_text()
-        assert "| random tubes, 2x2 patches |" in table and "the pixels themselves" in table, table
+        assert "| random tubes, 2x2 patches | 1 |" in table and "the pixels themselves" in table, table
+        assert "±" not in table, table
+
+        done = run("--set", "shapes=synth,3,32", "--encoder", "random weights", "--seeds", "2")
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert set(results("shapes")["encoders"]["random weights"]) == {"1", "2"}
+        assert set(results("shapes")["encoders"]) == encoders
+        assert "| random weights | 2 |" in (root / "out" / "results.md").read_text()
 
         before = (root / "out" / "results.json").read_bytes()
-        again = run("--set", "shapes=synth,3,32")
+        again = run("--set", "shapes=synth,3,32", "--seeds", "1")
         assert again.returncode == 0, again.stderr[-3000:]
         assert "vjepa-pretrain" not in again.stderr, again.stderr
         assert (root / "out" / "results.json").read_bytes() == before
 
         config = (root / "probe.yaml").read_text()
         (root / "probe.yaml").write_text(config.replace("num_epochs: 2", "num_epochs: 3"))
-        other = run("--set", "shapes=synth,3,32")
+        other = run("--set", "shapes=synth,3,32", "--seeds", "1")
         assert other.returncode == 1 and "give another --out" in other.stderr, other.stderr
         (root / "probe.yaml").write_text(config)
+        other = run("--set", "shapes=synth,4,32", "--seeds", "1")
+        assert other.returncode == 1 and "give another --out" in other.stderr, other.stderr
 
         # The videos of a folder are read from small copies, which are made once. A set joins those that are there.
         left = root / "folder" / "left"
@@ -66,7 +78,7 @@ def main(programs, source):
         for path in sorted((root / "out" / "shapes" / "videos" / "clips").glob("*_left.mp4"))[:2]:
             shutil.copy(path, left)
         names = sorted(p.name for p in left.iterdir())
-        sets = ("--set", f"few={left.parent},/{names[1]}", "--set", "shapes=synth,3,32")
+        sets = ("--set", f"few={left.parent},/{names[1]}", "--set", "shapes=synth,3,32", "--seeds", "1")
         done = run(*sets)
         assert done.returncode == 0, done.stderr[-3000:]
         assert set(json.loads((root / "out" / "results.json").read_text())) == {"few", "shapes"}
@@ -88,7 +100,8 @@ def main(programs, source):
                                     (("--set", f"a={videos}"), "FOLDER,PATTERN"),
                                     (("--set", f"a={videos},("), "frozen_features.py:"),
                                     (("--set", "../a=synth,1,24"), "NAME is made of"),
-                                    (("--set", "a=synth,1,24", "--jobs", "0"), "--jobs and --seeds")]:
+                                    (("--set", "a=synth,1,24", "--jobs", "0"), "--jobs and --seeds"),
+                                    (("--set", "a=synth,1,24", "--encoder", "none"), "invalid choice: 'none'")]:
             refused = run(*arguments)
             assert refused.returncode != 0 and expected in refused.stderr, (arguments, refused.stderr[-500:])
             assert "Traceback" not in refused.stderr, refused.stderr

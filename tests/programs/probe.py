@@ -147,6 +147,7 @@ def check_videos(bench):
     seconds = time.monotonic() - began
     whole = files_of(bench.root / "whole")
     results = json.loads(whole["results.json"])
+    assert results["train_skipped"] == results["val_skipped"] == [], results
     assert results["val_files"] == sum(c["samples"] for c in results["classes"]), results
     bench.probe("videos.yaml", bench.root / "unkept", "--set", "probe.cache_gb=0", "--set", "data.num_workers=3",
                 "--threads", "2")
@@ -161,10 +162,22 @@ def check_videos(bench):
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL if attempt % 2 else signal.SIGINT)
             error = process.communicate()[1]
-        assert process.returncode in (0, 130, -signal.SIGKILL), (process.returncode, error)
+        # SIGINT itself where it came before the program was ready for it.
+        assert process.returncode in (0, 130, -signal.SIGKILL, -signal.SIGINT), (process.returncode, error)
         if process.returncode == 0:
             break
     assert attempt > 0 and files_of(bench.root / "stopped") == whole, attempt
+
+    # A picture stands still in every segment and view of a video's probe, and a class without a video is named.
+    command = [bench.classify_program, "--probe", str(bench.root / "whole/jepa-latest.safetensors"), "--encoder",
+               str(bench.root / "jepa-latest.safetensors"), "--threads", "1", "--top", "8",
+               str(next((bench.root / "images/val/red").iterdir())), str(next((bench.root / "videos").rglob("*.mp4")))]
+    said = [subprocess.run(command, capture_output=True, text=True) for _ in range(2)]
+    assert said[0].returncode == 0 and len(said[0].stdout.splitlines()) == 18, (said[0].stdout, said[0].stderr)
+    assert said[0].stdout == said[1].stdout, said
+    more = bench.probe("videos.yaml", bench.root / "more", "--set", "data.num_classes=9", "--set",
+                       "optimization.num_epochs=1")
+    assert "the labels to train on end with 7; data.num_classes is 9" in more.stderr, more.stderr
 
     bench.probe("videos.yaml", bench.root / "clips", "--set", "optimization.attend_across_segments=false", "--set",
                 "optimization.num_epochs=1", "--set", "probe.fixed_train_views=true")
@@ -194,6 +207,23 @@ def check_refusals(bench):
     assert "a run has been here" in bench.probe("videos.yaml", out, status=1).stderr
     changed = bench.probe("videos.yaml", out, "--resume", "--set", "optimization.lr=0.5", status=1).stderr
     assert "the run has optimization.lr = 0.001, the configuration 0.5" in changed, changed
+    changed = bench.probe("videos.yaml", out, "--resume", "--set", "optimization.resolution=40", status=1).stderr
+    assert "the run has optimization.resolution = 32" in changed, changed
+    # What a list says is part of the run; a list with fewer lines once gave epochs without a step.
+    train = root / "videos/train.csv"
+    lines = train.read_text()
+    train.write_text("".join(lines.splitlines(keepends=True)[1:]))
+    changed = bench.probe("videos.yaml", out, "--resume", status=1).stderr
+    assert "the run had other files or labels than" in changed and "videos/train.csv" in changed, changed
+    train.write_text(lines)
+
+    # An interrupted first epoch has no results, and none of the run before are left.
+    process = subprocess.Popen(bench.command("videos.yaml", out, "--overwrite"), stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, text=True)
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    said = process.communicate()[0]
+    assert process.returncode == 130 and "results" not in said and not (out / "results.json").exists(), said
 
 
 def main():

@@ -52,11 +52,25 @@ TEST_CASE("the nearest in cosine vote, the nearer the more") {
   neighbours.add(std::vector<float>{0, 1}, 1);
   neighbours.add(std::vector<float>{100, 100}, 2);
   neighbours.add(std::vector<float>{-1, 0}, 1);
-  const std::vector<double> votes = neighbours(std::vector<float>{2, 0.1f});
+  const std::vector<double> votes = neighbours(std::vector<float>{2, 0.1f}, 1).front();
   CHECK(votes[0] > votes[2]);
   CHECK(votes[2] > 0);
   CHECK(votes[1] == 0);  // only two vote
   CHECK(votes[0] / votes[2] == Approx(std::exp((2 - 2.1 / std::sqrt(2)) / std::sqrt(4.01) / 0.1)).epsilon(1e-5));
+}
+
+TEST_CASE("neighbours of several features at once are those of each, the first added of equally near ones") {
+  NearestNeighbours neighbours(4, 2, 0.1);
+  for (const std::int64_t label : {0, 1, 2}) neighbours.add(std::vector<float>{3, 4, 5}, label);
+  neighbours.add(std::vector<float>{3, 4, -5}, 3);
+  const auto votes = neighbours(std::vector<float>{3, 4, -5, 6, 8, 10}, 2);
+  REQUIRE(votes.size() == 2);
+  CHECK(votes[0][3] > votes[0][0]);
+  CHECK(votes[0][0] > 0);  // the first of three that are equally far
+  CHECK(votes[0][1] + votes[0][2] == 0);
+  CHECK(votes[1][0] == votes[1][1]);
+  CHECK(votes[1][0] == Approx(std::exp(10)));
+  CHECK(votes[1][2] + votes[1][3] == 0);
 }
 
 TEST_CASE("results come back from the table of a checkpoint, and the log has the official columns first") {

@@ -101,6 +101,28 @@ TEST_CASE("evaluations that cannot work are refused with what would") {
   refuses("probe.knn_temperature=0", "'probe.knn_temperature' is 0", "above 0");
 }
 
+TEST_CASE("keys that others leave without effect are named in warnings") {
+  const Complete file;
+  const auto warns = [&](const std::filesystem::path& path, const std::vector<std::string>& overrides,
+                         const std::string& expected) {
+    INFO(expected);
+    YamlSection root = read_yaml(path, overrides);
+    read_probe_config(root);
+    REQUIRE(root.warnings().size() == 1);
+    CHECK_THAT(root.warnings().front(), Contains(expected));
+  };
+  warns(file.video, {"probe.use_pos_embed=true"}, "'probe.use_pos_embed' has no effect without");
+  warns(file.video, {"data.frame_step=2", "data.clip_part=[0.5, 0.5]"},
+        "'data.frame_step' has no effect beside clip_part");
+  warns(file.video, {"data.frame_step=2", "pretrain.clip_duration=3"},
+        "'data.frame_step' has no effect beside pretrain.clip_duration");
+  warns(file.video, {"pretrain.clip_duration=3", "data.clip_part=[0.5, 0.5]"},
+        "'pretrain.clip_duration' has no effect");
+  warns(file.video, {"probe.fixed_train_views=true", "data_aug.reprob=0"}, "'data_aug' has no effect");
+  warns(file.image, {"pretrain.clip_duration=3"}, "'pretrain.clip_duration' has no effect on images");
+  warns(file.image, {"data_aug.motion_shift=true"}, "'data_aug.motion_shift' has no effect on images");
+}
+
 TEST_CASE("an augmentation that the file sets replaces the official evaluation's") {
   const Complete file;
   const ProbeConfig config = Complete::read(file.video, {"data_aug.auto_augment=false", "data_aug.reprob=0.5"});

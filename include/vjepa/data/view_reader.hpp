@@ -25,8 +25,8 @@ struct Views {
   std::vector<double> seconds;  // when each segment begins
 };
 
-/// Reads the clips of a video, each through a transform of training (one view) or of evaluation (some). An image is one
-/// clip of one frame, transformed once and repeated.
+/// Reads the clips of a video, each through a transform of training (one view) or of evaluation (some). An image, or a
+/// video of one frame, is transformed once and repeated for every frame of every clip.
 struct ViewReader {
   ClipSampler sampler;
   std::variant<EvalTransform, ClipTransform> transform;
@@ -49,9 +49,11 @@ struct ViewReader {
     if (is_image_name(path) || reader.frame_count() == 1) {
       Frames image = reader.read(std::vector<Index>{0});
       const std::vector<float> still = transformed(image, augment);
-      for (Index i = 0; i < sampler.frames_per_clip; ++i) views.numbers.push_back(i);
-      repeat(still, views.clips);
-      views.seconds = {0};
+      for (Index c = 0; c < sampler.num_clips; ++c) {
+        for (Index i = 0; i < sampler.frames_per_clip; ++i) views.numbers.push_back(i);
+        repeat(still, views.clips);
+        views.seconds.push_back(0);
+      }
       return views;
     }
     SampledClips sampled;

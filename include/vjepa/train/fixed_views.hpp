@@ -21,6 +21,7 @@
 #include "vjepa/io/safetensors.hpp"
 #include "vjepa/io/state_dict.hpp"
 #include "vjepa/train/frozen_encoder.hpp"
+#include "vjepa/version.hpp"
 
 namespace vjepa {
 
@@ -34,7 +35,8 @@ struct ViewFeatures {
 
 /// Features of views that do not change from epoch to epoch, kept in a folder, so that the encoder reads each file
 /// once. What is kept bears the SHA-256 of the encoder's weights, of the views' description and of the file: with
-/// another of any of them it is not found. Where clips begin is drawn by the file's SHA-256, wherever the file lies.
+/// another of any of them, or of the way from a file to its features, it is not found. Where clips begin is drawn by
+/// the file's SHA-256, wherever the file lies.
 template <Device D, class Encoder>
 class FixedViews {
  public:
@@ -55,8 +57,8 @@ class FixedViews {
       : encoder_(&encoder),
         reader_(std::move(reader)),
         options_(std::move(options)),
-        description_(
-            text("encoder ", encoder.digest(), "; ", describe(reader_), "; ", name_of(dtype_of<Scalar<D>>()))) {}
+        description_(text("encoder ", encoder.digest(), "; ", describe(reader_), "; ", name_of(dtype_of<Scalar<D>>()),
+                          "; vjepa ", version(), ", way ", way)) {}
 
   /// Clips of a sample.
   Index clips() const { return reader_.sampler.num_clips * reader_.views(); }
@@ -97,13 +99,17 @@ class FixedViews {
   }
 
  private:
+  /// Of the way from a file's bytes to its features: raised when a decoder, sampler, transform or kernel changes what
+  /// they are, so that features of before are not found.
+  static constexpr int way = 2;
+
   static std::string describe(const ViewReader& reader) {
     const ClipSampler& s = reader.sampler;
     const std::string span = s.part       ? text((*s.part)[0], " to ", (*s.part)[1], " of the video")
                              : s.duration ? text(*s.duration, " seconds")
                                           : text("every ", s.frame_step);
-    return text(s.num_clips, " clips of ", s.frames_per_clip, " frames, ", span, "; ", reader.views(), " views of ",
-                reader.size(), reader.static_camera() ? ", static camera" : "");
+    return text(s.num_clips, " clips of ", s.frames_per_clip, " frames, ", span, s.random_clip ? "; " : ", evenly; ",
+                reader.views(), " views of ", reader.size(), reader.static_camera() ? ", static camera" : "");
   }
 
   std::filesystem::path place(const Sample& sample) const {

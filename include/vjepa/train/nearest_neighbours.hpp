@@ -1,5 +1,6 @@
 #pragma once
 
+#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -17,44 +18,71 @@ namespace vjepa {
 /// CVPR 2018).
 class NearestNeighbours {
  public:
+  /// Queries worth asking at once: each feature is then read once for all of them, and they stay in a cache.
+  static constexpr std::size_t at_once = 32;
+
   NearestNeighbours(Index classes, Index k, double temperature)
       : classes_(static_cast<std::size_t>(classes)), k_(static_cast<std::size_t>(k)), temperature_(temperature) {}
 
   void add(std::span<const float> feature, std::int64_t label) {
-    features_.push_back(unit(feature));
+    append_unit(feature, features_);
     labels_.push_back(static_cast<std::size_t>(label));
   }
 
-  /// The votes for each class. Of neighbours that are equally near, those added first vote.
-  std::vector<double> operator()(std::span<const float> feature) const {
-    const std::vector<float> query = unit(feature);
-    std::vector<std::pair<double, std::size_t>> nearest;
-    for (std::size_t i = 0; i < features_.size(); ++i) {
-      double cosine = 0;
-      for (std::size_t d = 0; d < query.size(); ++d) cosine += static_cast<double>(query[d]) * features_[i][d];
-      nearest.emplace_back(-cosine, i);
+  /// The votes for each class, a list for each of `queries` features, one after the other. Of neighbours that are
+  /// equally near, those added first vote.
+  std::vector<std::vector<double>> operator()(std::span<const float> features, std::size_t queries) const {
+    const std::size_t dim = features.size() / queries;
+    std::vector<float> units;
+    for (std::size_t q = 0; q < queries; ++q) append_unit(features.subspan(q * dim, dim), units);
+    std::vector<Nearest> nearest(queries);
+    for (std::size_t i = 0; i < labels_.size(); ++i) {
+      for (std::size_t q = 0; q < queries; ++q) {
+        const float cosine = row(features_, i, dim).dot(row(units, q, dim));
+        if (nearest[q].size() == k_ && cosine <= nearest[q].front().first) continue;
+        insert(nearest[q], {cosine, i});
+      }
     }
-    const std::size_t k = std::min(k_, nearest.size());
-    std::partial_sort(nearest.begin(), nearest.begin() + static_cast<std::ptrdiff_t>(k), nearest.end());
-    std::vector<double> votes(classes_, 0);
-    for (std::size_t i = 0; i < k; ++i) votes[labels_[nearest[i].second]] += std::exp(-nearest[i].first / temperature_);
+    std::vector<std::vector<double>> votes(queries, std::vector<double>(classes_, 0));
+    for (std::size_t q = 0; q < queries; ++q) {
+      for (const auto& [cosine, i] : nearest[q]) {
+        votes[q][labels_[i]] += std::exp(static_cast<double>(cosine) / temperature_);
+      }
+    }
     return votes;
   }
 
  private:
-  static std::vector<float> unit(std::span<const float> feature) {
+  /// A heap of at most k neighbours, its front the farthest, and of equally far ones the last added.
+  using Nearest = std::vector<std::pair<float, std::size_t>>;
+
+  void insert(Nearest& heap, std::pair<float, std::size_t> neighbour) const {
+    const auto nearer = [](const auto& a, const auto& b) {
+      return a.first != b.first ? a.first > b.first : a.second < b.second;
+    };
+    if (heap.size() == k_) {
+      std::pop_heap(heap.begin(), heap.end(), nearer);
+      heap.pop_back();
+    }
+    heap.push_back(neighbour);
+    std::push_heap(heap.begin(), heap.end(), nearer);
+  }
+
+  static Eigen::Map<const Eigen::VectorXf> row(const std::vector<float>& rows, std::size_t i, std::size_t dim) {
+    return {rows.data() + i * dim, static_cast<Eigen::Index>(dim)};
+  }
+
+  static void append_unit(std::span<const float> feature, std::vector<float>& out) {
     double square = 0;
     for (const float v : feature) square += static_cast<double>(v) * v;
     const double scale = square > 0 ? 1 / std::sqrt(square) : 0;
-    std::vector<float> out;
     for (const float v : feature) out.push_back(static_cast<float>(v * scale));
-    return out;
   }
 
   std::size_t classes_;
   std::size_t k_;
   double temperature_;
-  std::vector<std::vector<float>> features_;
+  std::vector<float> features_;  // [labels, dim], each of length 1
   std::vector<std::size_t> labels_;
 };
 

@@ -271,7 +271,7 @@ class PretrainRun {
 
   /// What a checkpoint says of its run, so that other programs know the model and a resumed run that it is the same.
   std::map<std::string, std::string> description() const {
-    return {{"vjepa_version", text(VJEPA_VERSION_MAJOR, ".", VJEPA_VERSION_MINOR, ".", VJEPA_VERSION_PATCH)},
+    return {{"vjepa_version", version()},
             {"model.model_name", config_.model.model_name},
             {"model.pred_depth", text(config_.model.pred_depth)},
             {"model.pred_embed_dim", text(config_.model.pred_embed_dim)},

@@ -19,6 +19,13 @@ struct ProbeFiles {
   std::filesystem::path confusion(const char* extension) const { return folder / text("confusion.", extension); }
   std::filesystem::path classes() const { return folder / "classes.csv"; }
   std::filesystem::path features() const { return folder / "features"; }
+
+  /// Removes what a run wrote, but for the features, which are another's as well.
+  void remove() const {
+    for (const auto& file : {latest(), log(), chart(), results(), confusion("csv"), confusion("svg"), classes()}) {
+      std::filesystem::remove(file);
+    }
+  }
 };
 
 }  // namespace vjepa

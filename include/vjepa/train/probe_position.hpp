@@ -14,6 +14,7 @@
 #include "vjepa/train/probe_config.hpp"
 #include "vjepa/train/probe_metrics.hpp"
 #include "vjepa/train/probe_results.hpp"
+#include "vjepa/train/probe_sets.hpp"
 #include "vjepa/train/probe_settings.hpp"
 
 namespace vjepa {
@@ -41,7 +42,7 @@ struct ProbePosition {
   /// The text of a checkpoint: with it, vjepa-classify needs no configuration, and a resumed run knows that it is the
   /// same.
   std::map<std::string, std::string> metadata(const ProbeConfig& config, const std::string& encoder,
-                                              const std::vector<std::string>& classes) const {
+                                              const ProbeSets& sets) const {
     return {{"format", format},
             {"epoch", text(results.epochs.size())},
             {"batch_size", text(config.optimization.batch_size)},
@@ -49,14 +50,16 @@ struct ProbePosition {
             {"opt.step", text(steps)},
             {"encoder_sha256", encoder},
             {"settings", probe_settings(config).dump()},
-            {"classes", Json(classes).dump()}};
+            {"sets_sha256", sets.digest},
+            {"classes", Json(sets.classes).dump()}};
   }
 
-  /// Reads both. Throws Error that says what does not fit: another kind of file, other settings, another encoder.
-  void load(const Checkpoint& file, const ProbeConfig& config, const std::string& encoder) {
+  /// Reads both. Throws Error that says what does not fit: another kind of file, other settings, another encoder, other
+  /// videos or labels.
+  void load(const Checkpoint& file, const ProbeConfig& config, const std::string& encoder, const ProbeSets& sets) {
     const std::string path = file.path().string();
     if (file.metadata("format") != format) fail(path, ": not the state of a frozen evaluation");
-    check_same_run(file, config, encoder);
+    check_same_run(file, config, encoder, sets);
     const std::string number = file.metadata("steps").value_or("");
     const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), steps);
     if (error != std::errc{} || end != number.data() + number.size()) {
@@ -79,7 +82,8 @@ struct ProbePosition {
   }
 
   /// A run is resumed as it was begun; with other values it would be another run.
-  static void check_same_run(const Checkpoint& file, const ProbeConfig& config, const std::string& encoder) {
+  static void check_same_run(const Checkpoint& file, const ProbeConfig& config, const std::string& encoder,
+                             const ProbeSets& sets) {
     const std::string path = file.path().string();
     const Json saved = Json::parse(file.metadata("settings").value_or("{}"), nullptr, false);
     const Json settings = probe_settings(config);
@@ -92,6 +96,10 @@ struct ProbePosition {
     if (file.metadata("encoder_sha256") != encoder) {
       fail(path, ": the run has another encoder than ", config.pretrain.path().string(),
            "; give pretrain.checkpoint the one it had, or begin anew with --overwrite");
+    }
+    if (file.metadata("sets_sha256") != sets.digest) {
+      fail(path, ": the run had other files or labels than ", ProbeSets::sources(config),
+           " have now; put them back, or begin anew with --overwrite");
     }
   }
 };

@@ -100,6 +100,11 @@ class ProbeRun {
   /// no file can be read, one not written, or the loss is not finite.
   bool run() {
     const Index epochs = config_.optimization.num_epochs;
+    if (const Index labels = sets_.labels(); labels < config_.data.num_classes) {
+      std::fprintf(stderr, "warning: %s: the labels to train on end with %lld; data.num_classes is %lld\n",
+                   ProbeSets::sources(config_).c_str(), static_cast<long long>(labels - 1),
+                   static_cast<long long>(config_.data.num_classes));
+    }
     if (config_.probe.cache_gb > 0 && !fits_cache(sets_.val, validation_views(config_))) {
       std::fprintf(stderr, "note: the validation tokens take more than probe.cache_gb = %g; each epoch encodes anew\n",
                    config_.probe.cache_gb);
@@ -148,7 +153,7 @@ class ProbeRun {
       fail(files_.latest().string(),
            ": a run has been here; go on with --resume, begin anew with --overwrite, or choose another logging.folder");
     }
-    std::filesystem::remove(files_.latest());
+    files_.remove();
   }
 
   /// Reads sample `task` of the endless shuffled stream; a file that cannot be used is replaced by one that the
@@ -281,13 +286,14 @@ class ProbeRun {
   /// False when interrupted.
   bool read_training_means() {
     if (!config_.probe.knn && !config_.probe.linear) return true;
+    position_.results.train_skipped.clear();
     return each_fixed(
         training_, sets_.train, threads(), "training means", options_.interrupted,
         [&](Index i, const auto& features) {
           scale_.add(features.mean);
           neighbours_.add(features.mean, sets_.train.label(i));
         },
-        [](const std::string&) {});
+        [&](const std::string& reason) { position_.results.train_skipped.push_back(reason); });
   }
 
   /// Evaluates on the validation set. False when interrupted.
@@ -297,6 +303,15 @@ class ProbeRun {
     confusion_ = ConfusionMatrix(sets_.classes);
     val_ = linear_ = {};
     TopK nearest;
+    std::vector<float> queries;
+    std::vector<std::int64_t> labels;
+    const auto ask = [&] {
+      if (labels.empty()) return;
+      const auto votes = neighbours_(queries, labels.size());
+      for (std::size_t q = 0; q < labels.size(); ++q) nearest.add(votes[q], labels[q]);
+      queries.clear();
+      labels.clear();
+    };
     std::vector<std::string> skipped;
     const auto use = [&](Index i, const ViewFeatures<Scalar<D>>& features) {
       const std::int64_t label = sets_.val.label(i);
@@ -304,7 +319,10 @@ class ProbeRun {
       val_.add(p, label);
       confusion_.add(static_cast<std::size_t>(label), ranked(p).front());
       if (config_.probe.linear) linear_.add(trainer_.linear_logits(scale_(features.mean)), label);
-      if (vote) nearest.add(neighbours_(features.mean), label);
+      if (!vote) return;
+      queries.insert(queries.end(), features.mean.begin(), features.mean.end());
+      labels.push_back(label);
+      if (labels.size() == NearestNeighbours::at_once) ask();
     };
     if (!each_fixed(validation_, sets_.val, threads(), "validation", options_.interrupted, use,
                     [&](const std::string& reason) {
@@ -313,6 +331,7 @@ class ProbeRun {
                     })) {
       return false;
     }
+    ask();
     if (val_.samples == 0) fail("none of the validation files can be used; the first: ", skipped.front());
     if (vote) position_.results.nearest = nearest;
     position_.results.skipped = std::move(skipped);
@@ -358,20 +377,18 @@ class ProbeRun {
     position_.results.write_json(files_.results(), head, confusion_, probe_settings(config_));
   }
 
-  static std::string version() { return text(VJEPA_VERSION_MAJOR, ".", VJEPA_VERSION_MINOR, ".", VJEPA_VERSION_PATCH); }
-
   void save() {
     StateDict state;
     trainer_.save(state);
     position_.save(state);
-    auto metadata = position_.metadata(config_, encoder_.digest(), sets_.classes);
+    auto metadata = position_.metadata(config_, encoder_.digest(), sets_);
     metadata["vjepa_version"] = version();
     write_safetensors(files_.latest(), state.tensors(), metadata);
   }
 
   void load() {
     const Checkpoint file(files_.latest());
-    position_.load(file, config_, encoder_.digest());
+    position_.load(file, config_, encoder_.digest(), sets_);
     trainer_.load(file, position_.steps);
   }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -11,6 +12,7 @@
 #include "vjepa/core/error.hpp"
 #include "vjepa/core/view.hpp"
 #include "vjepa/data/media_names.hpp"
+#include "vjepa/data/sha256.hpp"
 #include "vjepa/data/video_list.hpp"
 #include "vjepa/train/probe_config.hpp"
 
@@ -37,6 +39,7 @@ struct ProbeSets {
   VideoList train;
   VideoList val;
   std::vector<std::string> classes;
+  std::string digest;  // SHA-256 of the files and labels of both sets, in their order
 
   /// Reads lists and folders. Throws Error that names the file and line of a label that is not below data.num_classes,
   /// a class folder that is empty, or how the classes found differ from what data.num_classes says.
@@ -52,6 +55,27 @@ struct ProbeSets {
     }
     if (!data.class_names.empty()) classes = read_class_names(data.class_names, data.num_classes);
     for (Index i = static_cast<Index>(classes.size()); i < data.num_classes; ++i) classes.push_back(text(i));
+    Sha256 sha;
+    for (const VideoList* list : {&train, &val}) {
+      for (Index i = 0; i < list->size(); ++i) sha.add(text(list->path(i).string(), '\n', list->label(i), '\n'));
+      sha.add("\n");
+    }
+    digest = hex(sha.finish());
+  }
+
+  /// Where a configuration finds its sets.
+  static std::string sources(const ProbeConfig& config) {
+    const auto& data = config.data;
+    return config.kind == ProbeConfig::Kind::image
+               ? (std::filesystem::path(data.root_path) / data.image_folder).string()
+               : text(data.dataset_train, " and ", data.dataset_val);
+  }
+
+  /// One more than the largest label of the training set.
+  Index labels() const {
+    std::int64_t largest = 0;
+    for (Index i = 0; i < train.size(); ++i) largest = std::max(largest, train.label(i));
+    return static_cast<Index>(largest + 1);
   }
 
  private:

@@ -29,10 +29,10 @@ void each_setting(Config& c, Field&& field) {
   field("data.num_segments", c.data.num_segments);
   field("data.num_views_per_segment", c.data.num_views_per_segment);
   field("data.frame_step", c.data.frame_step);
-  field("data.clip_duration", c.data.clip_duration);
+  field("pretrain.clip_duration", c.data.clip_duration);
   field("data.clip_part", c.data.clip_part);
   field("data.static_camera", c.data.static_camera);
-  field("data.resolution", c.data.resolution);
+  field(c.kind == ProbeConfig::Kind::image ? "data.resolution" : "optimization.resolution", c.data.resolution);
   field("data_aug.auto_augment", c.data_aug.auto_augment);
   field("data_aug.motion_shift", c.data_aug.motion_shift);
   field("data_aug.random_horizontal_flip", c.data_aug.random_horizontal_flip);

@@ -31,18 +31,20 @@ inline ViewShape training_views(const ProbeConfig& config) {
   return {config.optimization.attend_across_segments ? config.data.num_segments : 1, 1};
 }
 
-inline ClipSampler clip_sampler(const ProbeConfig& config, Index segments) {
+inline ClipSampler clip_sampler(const ProbeConfig& config, Index segments, bool random_clip) {
   return {.frames_per_clip = config.data.frames_per_clip,
           .frame_step = config.data.frame_step,
           .duration = config.data.clip_duration,
           .part = config.data.clip_part,
           .num_clips = segments,
-          .random_clip = true,
+          .random_clip = random_clip,
           .allow_overlap = true};
 }
 
+/// Views that do not change from epoch to epoch. Clips that span a part of the video lie evenly over it; where others
+/// begin is drawn once (docs/adr/0007).
 inline ViewReader fixed_view_reader(const ProbeConfig& config, const ViewShape& shape) {
-  return {.sampler = clip_sampler(config, shape.segments),
+  return {.sampler = clip_sampler(config, shape.segments, !config.data.clip_part),
           .transform = EvalTransform{
               .size = config.data.resolution, .views = shape.views, .static_camera = config.data.static_camera}};
 }
@@ -61,7 +63,7 @@ inline ViewReader training_view_reader(const ProbeConfig& config) {
   if (aug.auto_augment && config.kind == ProbeConfig::Kind::image) transform.augment = AutoAugment{};
   if (aug.auto_augment && config.kind == ProbeConfig::Kind::video) transform.augment = RandomAugment{};
   if (aug.reprob > 0) transform.erasing = RandomErasing{.probability = aug.reprob};
-  return {.sampler = clip_sampler(config, training_views(config).segments), .transform = transform};
+  return {.sampler = clip_sampler(config, training_views(config).segments, true), .transform = transform};
 }
 
 inline FeatureOptions frozen_encoder_options(const ProbeConfig& config) {

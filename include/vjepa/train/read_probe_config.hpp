@@ -37,6 +37,7 @@ inline ProbeConfig::Data read_probe_data(YamlSection s, ProbeConfig::Kind kind) 
     d.num_views_per_segment = s.get<Index>("num_views_per_segment", d.num_views_per_segment);
     d.frame_step = s.get<Index>("frame_step", d.frame_step);
     d.clip_part = read_clip_part(s);
+    if (d.clip_part && s.has("frame_step")) s.warn("frame_step", "has no effect beside clip_part");
     d.static_camera = s.get<bool>("static_camera", d.static_camera);
   } else {
     d.root_path = s.required<std::string>("root_path");
@@ -147,6 +148,27 @@ inline ProbeConfig::Probe read_probe(YamlSection s) {
   return p;
 }
 
+/// Warns of keys that are read and that what other keys say leaves without effect.
+inline void warn_of_unused(YamlSection& root, const ProbeConfig& config) {
+  const bool image = config.kind == ProbeConfig::Kind::image;
+  YamlSection data = root.section("data");
+  YamlSection pretrain = root.section("pretrain");
+  YamlSection aug = root.section("data_aug");
+  YamlSection probe = root.section("probe");
+  if (config.data.clip_duration) {
+    if (image) pretrain.warn("clip_duration", "has no effect on images");
+    if (config.data.clip_part) pretrain.warn("clip_duration", "has no effect beside data.clip_part");
+    if (data.has("frame_step")) data.warn("frame_step", "has no effect beside pretrain.clip_duration");
+  }
+  if (image && config.data_aug.motion_shift) aug.warn("motion_shift", "has no effect on images");
+  if (config.probe.use_pos_embed && !config.optimization.attend_across_segments) {
+    probe.warn("use_pos_embed", "has no effect without optimization.attend_across_segments");
+  }
+  if (config.probe.fixed_train_views && root.has("data_aug")) {
+    root.warn("data_aug", "has no effect with probe.fixed_train_views, whose views are those of validation");
+  }
+}
+
 }  // namespace detail
 
 /// Reads the configuration of a frozen evaluation. Every key is used, or named in a warning of the section; throws
@@ -173,6 +195,7 @@ inline ProbeConfig read_probe_config(YamlSection& root) {
   config.data_aug = detail::read_probe_augmentation(root.section("data_aug"), config.data_aug);
   config.probe = detail::read_probe(root.section("probe"));
   if (config.kind == ProbeConfig::Kind::image) config.data.frames_per_clip = config.pretrain.frames_per_clip;
+  detail::warn_of_unused(root, config);
   if (config.data.frames_per_clip % config.pretrain.tubelet_size != 0) {
     root.reject("data", "has frames_per_clip ", config.data.frames_per_clip, ", no multiple of pretrain.tubelet_size ",
                 config.pretrain.tubelet_size);
