@@ -46,6 +46,7 @@ ENCODERS = {
 }
 HEIGHT = 96  # rows of the copies that are read
 NEIGHBOURS = 5
+PIXELS = {"frames": "pixels of eight small frames", "inputs": "pixels of what an encoder sees"}
 PROBES = {"attentive": "attentive probe", "linear": "average pooling, linear", "knn": "average pooling, k-NN"}
 
 
@@ -225,8 +226,9 @@ def table(name, found):
             spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
             cells.append(f"{statistics.mean(values):.1f}{spread}")
         lines.append(f"| {encoder} | {len(runs)} | " + " | ".join(cells) + " |")
-    ridge, knn = (found["pixels"][kind]["val_top1"] for kind in ("ridge", "knn"))
-    lines.append(f"| the pixels themselves, small: ridge regression, k-NN | | | {ridge:.1f} | {knn:.1f} |")
+    for kind, title in PIXELS.items():
+        floor = found["pixels"][kind]
+        lines.append(f"| {title}; ridge regression, k-NN | | | {floor['ridge']:.1f} | {floor['knn']:.1f} |")
     return "\n".join(lines) + "\n"
 
 

@@ -47,9 +47,10 @@ def main(programs, source):
         for runs in found["encoders"].values():
             assert set(runs) == {"1"} and set(runs["1"]) == {"attentive", "linear", "knn"}, runs
             assert all(0 <= top1 <= 100 for top1 in runs["1"].values())
-        assert all(0 <= found["pixels"][kind]["val_top1"] <= 100 for kind in ("ridge", "knn")), found
+        for kind in ("frames", "inputs"):
+            assert all(0 <= found["pixels"][kind][by] <= 100 for by in ("ridge", "knn")), found
         table = (root / "out" / "results.md").read_text()
-        assert "| random tubes, 2x2 patches | 1 |" in table and "the pixels themselves" in table, table
+        assert "| random tubes, 2x2 patches | 1 |" in table and "pixels of eight small frames; ridge" in table, table
         assert "±" not in table, table
 
         done = run("--set", "shapes=synth,3,32", "--encoder", "random weights", "--seeds", "2")
