@@ -9,12 +9,13 @@ matches the regular expression PATTERN are the test set, which pretraining never
 which the ffmpeg tool makes. NAME=synth,SEED,CLIPS makes clips of moving shapes with vjepa-synth.
 
   examples/experiments/frozen_features.py --out OUT --jobs 2 \\
-      --set utd_depth=MEDIA/actions/utd_depth,/s7_ --set 'ut_interaction=MEDIA/actions/ut_interaction,/seq(06|07|16|17)_'
+      --set utd_depth=MEDIA/actions/utd_depth,/s7_ \\
+      --set 'ut_interaction=MEDIA/actions/ut_interaction,/seq(06|07|16|17)_'
   examples/experiments/frozen_features.py --out OUT --set shapes=synth,7,480 --seeds 1
 
-Writes OUT/results.md and OUT/results.json of all that is done in OUT, again after every encoder. What is done already is
-not done again, so that a run that was stopped goes on, and sets, encoders and seeds can be added; other configurations
-want another OUT, and are refused in this one."""
+Writes OUT/results.md and OUT/results.json of all that is done in OUT, again after every encoder. What is done already
+is not done again, so that a run that was stopped goes on, and sets, encoders and seeds can be added; other
+configurations want another OUT, and are refused in this one."""
 
 import argparse
 import concurrent.futures
@@ -104,7 +105,7 @@ def write_lists(name, source, pattern, out, jobs):
     for part, lines in lists.items():
         if not lines:
             raise Failure(f"--set {name}: with the pattern {pattern} no video of {source} is in the {part} set")
-    claim(out, {"videos": str(folder)})
+    claim(out, {"videos": str(folder), "test": pattern})
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         list(pool.map(shrink, copies.keys(), copies.values()))
     for part, lines in lists.items():
@@ -120,10 +121,10 @@ def prepare(name, definition, out, args):
     out.mkdir(parents=True, exist_ok=True)
     if source == "synth":
         seed, _, clips = rest.partition(",")
-        claim(out, {"seed": seed, "clips": clips or "480"})
         if not (out / "val.csv").exists():
             run(args.programs / "vjepa-synth", "--out", out, "--seed", seed, "--clips", clips or 480, "--size", 96,
                 "--validation", 0.25)
+        claim(out, {"seed": seed, "clips": clips or "480"})
     else:
         write_lists(name, source, rest, out, args.jobs)
     if not (out / "pixels.json").exists():
@@ -140,8 +141,8 @@ def claim(out, asked):
     if not path.exists():
         write(path, text)
     elif path.read_text() != text:
-        raise Failure(f"{out}: holds a run with other configurations or lists than these (see {path.name}); give another "
-                      "--out, or remove the folder to run it again")
+        raise Failure(f"{out}: holds a run with other configurations or lists than these (see {path.name}); give "
+                      "another --out, or remove the folder to run it again")
 
 
 def number_of_lines(path):
@@ -155,8 +156,7 @@ def folder_of(encoder):
 def evaluate(videos, out, encoder, seed, threads, args):
     """Trains an encoder on the training videos of a set, and probes it."""
     settings, probe_settings = ENCODERS[encoder]
-    claim(out, {"settings": [settings, probe_settings], "pretrain": args.pretrain.read_text(),
-                "probe": args.probe.read_text(), "train": (videos / "train.csv").read_text(),
+    claim(out, {"settings": [settings, probe_settings], "train": (videos / "train.csv").read_text(),
                 "val": (videos / "val.csv").read_text()})
     if finished(out):
         return
@@ -187,8 +187,8 @@ def evaluate_all(sets, args):
     threads = max(1, len(os.sched_getaffinity(0)) // args.jobs)
     pool = concurrent.futures.ThreadPoolExecutor(args.jobs)
     try:
-        runs = [pool.submit(evaluate, folder / "videos", folder / folder_of(encoder) / str(seed), encoder, seed, threads,
-                            args)
+        runs = [pool.submit(evaluate, folder / "videos", folder / folder_of(encoder) / str(seed), encoder, seed,
+                            threads, args)
                 for seed in range(1, args.seeds + 1) for folder in sets for encoder in args.encoders]
         for done in concurrent.futures.as_completed(runs):
             done.result()
@@ -204,7 +204,8 @@ def report(out):
         folder = pixels.parents[1]
         figures = {}
         for encoder in ENCODERS:
-            seeds = sorted((p for p in (folder / folder_of(encoder)).glob("*")), key=lambda p: int(p.name))
+            seeds = sorted((p for p in (folder / folder_of(encoder)).glob("*") if p.name.isdigit()),
+                           key=lambda p: int(p.name))
             runs = {p.name: f for p in seeds if (f := finished(p))}
             if runs:
                 figures[encoder] = runs
@@ -249,6 +250,7 @@ def main():
     if min(args.jobs, args.seeds) < 1:
         parser.error("--jobs and --seeds are 1 or more")
 
+    claim(args.out, {"pretrain": args.pretrain.read_text(), "probe": args.probe.read_text()})
     names = set()
     sets = []
     for definition in args.sets:

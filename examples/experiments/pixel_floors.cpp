@@ -25,6 +25,7 @@
 
 #include "vjepa/core/error.hpp"
 #include "vjepa/core/random.hpp"
+#include "vjepa/core/view.hpp"
 #include "vjepa/data/eval_transform.hpp"
 #include "vjepa/data/ffmpeg.hpp"
 #include "vjepa/data/frames.hpp"

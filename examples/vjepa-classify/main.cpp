@@ -1,5 +1,6 @@
 // vjepa-classify: the classes of videos or images, by a probe that vjepa-probe trained.
 #include <boost/program_options.hpp>
+#include <cstdio>
 #include <string>
 #include <vector>
 

@@ -23,6 +23,7 @@
 #include "vjepa/data/clip_sampler.hpp"
 #include "vjepa/data/eval_transform.hpp"
 #include "vjepa/data/frame_stream.hpp"
+#include "vjepa/data/media_names.hpp"
 #include "vjepa/data/read_ahead.hpp"
 #include "vjepa/data/sliding_window.hpp"
 #include "vjepa/data/video_source.hpp"
@@ -64,7 +65,7 @@ inline void read_clips(const ExtractOptions& o, const Input& input, const ClipAh
   const ViewReader read{.sampler = {.frames_per_clip = o.window,
                                     .frame_step = o.stride,
                                     .duration = {},
-                                    .num_clips = o.segments,
+                                    .num_clips = is_image_name(input.name) ? 1 : o.segments,
                                     .random_clip = false,
                                     .allow_overlap = true},
                         .transform = EvalTransform{.size = o.size, .views = 1}};

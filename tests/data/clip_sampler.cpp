@@ -87,4 +87,7 @@ TEST_CASE("clips that span a part of the video lie evenly over it where they are
   Random random({.seed = 1});
   using Numbers = std::vector<Index>;
   CHECK(sampler(41, 30, random) == std::vector<Numbers>{{0, 10, 20}, {10, 20, 30}, {20, 30, 40}});
+  ClipSampler single = sampler;
+  single.num_clips = 1;
+  CHECK(single(41, 30, random) == std::vector<Numbers>{{10, 20, 30}});
 }

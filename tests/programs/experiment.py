@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""examples/experiments/frozen_features.py, from outside: what it writes, that a second run repeats nothing and writes the
-same, that rows are added, and what it refuses."""
+"""examples/experiments/frozen_features.py, from outside: what it writes, that a second run repeats nothing and writes
+the same, that rows are added, and what it refuses."""
 
 import json
 import pathlib
@@ -69,6 +69,8 @@ def main(programs, source):
         (root / "probe.yaml").write_text(config.replace("num_epochs: 2", "num_epochs: 3"))
         other = run("--set", "shapes=synth,3,32", "--seeds", "1")
         assert other.returncode == 1 and "give another --out" in other.stderr, other.stderr
+        other = run("--set", "new=synth,3,32", "--seeds", "1")
+        assert other.returncode == 1 and "give another --out" in other.stderr, other.stderr
         (root / "probe.yaml").write_text(config)
         other = run("--set", "shapes=synth,4,32", "--seeds", "1")
         assert other.returncode == 1 and "give another --out" in other.stderr, other.stderr
@@ -90,6 +92,10 @@ def main(programs, source):
         assert str(small) in (small.parents[1] / "val.csv").read_text()
         again = run(*sets)
         assert again.returncode == 0 and "ffmpeg" not in again.stderr, again.stderr
+        lists = (small.parents[1] / "val.csv").read_bytes()
+        other = run("--set", f"few={left.parent},/{names[0]}")
+        assert other.returncode == 1 and "give another --out" in other.stderr, other.stderr
+        assert (small.parents[1] / "val.csv").read_bytes() == lists
         shutil.copytree(root / "folder", root / "other")
         other = run("--set", f"few={root / 'other'},/{names[1]}")
         assert other.returncode == 1 and "give another --out" in other.stderr, other.stderr

@@ -233,8 +233,9 @@ def main():
         # An image is a clip that stands still.
         image = root / "still.png"
         subprocess.run(["ffmpeg", "-v", "error", "-i", str(clips[0]), "-frames:v", "1", str(image)], check=True)
-        run(image, "--out", root / "image.npy")
-        assert read_npy(root / "image.npy")[0] == [1, DIM]
+        for segments in (1, 3):
+            run(image, "--segments", segments, "--out", root / "image.npy")
+            assert read_npy(root / "image.npy")[0] == [1, DIM]
 
         # One bad file does not stop the others; all bad files write nothing.
         (root / "videos/clips/broken.mp4").write_bytes(b"no video" * 100)

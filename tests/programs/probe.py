@@ -42,7 +42,7 @@ optimization: {num_epochs: 4, batch_size: 6, weight_decay: 0.001, lr: 0.003, sta
 VIDEOS = """
 eval_name: video_classification_frozen
 tag: motions
-data: {dataset_train: ROOT/videos/train.csv, dataset_val: ROOT/videos/val.csv, dataset_type: VideoDataset,
+data: {dataset_train: ROOT/videos/train_and_gone.csv, dataset_val: ROOT/videos/val.csv, dataset_type: VideoDataset,
        num_classes: 8, frames_per_clip: 4, num_segments: 2, num_views_per_segment: 3, frame_step: 1, num_workers: 2}
 optimization: {attend_across_segments: true, num_epochs: 3, resolution: 32, batch_size: 4, weight_decay: 0.01,
                lr: 0.001, start_lr: 0.0005, final_lr: 0.0, warmup: 1, use_bfloat16: false}
@@ -105,6 +105,8 @@ def make_data(root, pretrain, synth):
     subprocess.run([pretrain, "--config", str(root / "pretrain.yaml"), "--threads", "1"], check=True,
                    capture_output=True)
     (root / "images.yaml").write_text(IMAGES.replace("ROOT", str(root)))
+    # A video that is gone is skipped and named.
+    (root / "videos/train_and_gone.csv").write_text((root / "videos/train.csv").read_text() + "gone.mp4 0\n")
     (root / "videos.yaml").write_text(VIDEOS.replace("ROOT", str(root)))
 
 
@@ -147,7 +149,8 @@ def check_videos(bench):
     seconds = time.monotonic() - began
     whole = files_of(bench.root / "whole")
     results = json.loads(whole["results.json"])
-    assert results["train_skipped"] == results["val_skipped"] == [], results
+    assert len(results["train_skipped"]) == 1 and "gone.mp4" in results["train_skipped"][0], results["train_skipped"]
+    assert results["val_skipped"] == [], results["val_skipped"]
     assert results["val_files"] == sum(c["samples"] for c in results["classes"]), results
     bench.probe("videos.yaml", bench.root / "unkept", "--set", "probe.cache_gb=0", "--set", "data.num_workers=3",
                 "--threads", "2")
@@ -209,21 +212,28 @@ def check_refusals(bench):
     assert "the run has optimization.lr = 0.001, the configuration 0.5" in changed, changed
     changed = bench.probe("videos.yaml", out, "--resume", "--set", "optimization.resolution=40", status=1).stderr
     assert "the run has optimization.resolution = 32" in changed, changed
-    # What a list says is part of the run; a list with fewer lines once gave epochs without a step.
-    train = root / "videos/train.csv"
+    # What a list says is part of the run, wherever that is started.
+    train = root / "videos/train_and_gone.csv"
     lines = train.read_text()
     train.write_text("".join(lines.splitlines(keepends=True)[1:]))
     changed = bench.probe("videos.yaml", out, "--resume", status=1).stderr
-    assert "the run had other files or labels than" in changed and "videos/train.csv" in changed, changed
+    assert "the run had other files or labels than" in changed and train.name in changed, changed
     train.write_text(lines)
+    resumed = subprocess.run(bench.command("videos.yaml", out, "--resume"), cwd=root / "videos", capture_output=True,
+                             text=True)
+    assert resumed.returncode == 0, resumed.stderr
 
-    # An interrupted first epoch has no results, and none of the run before are left.
-    process = subprocess.Popen(bench.command("videos.yaml", out, "--overwrite"), stdout=subprocess.PIPE,
-                               stderr=subprocess.DEVNULL, text=True)
+    # An interrupted first epoch, which a long list makes long, has no results, and none of the run before are left.
+    (root / "videos/long.csv").write_text((root / "videos/train.csv").read_text() * 500)
+    process = subprocess.Popen(bench.command("videos.yaml", out, "--overwrite", "--set",
+                                             f"data.dataset_train={root}/videos/long.csv", "--set", "probe.knn=false",
+                                             "--set", "probe.linear=false"),
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    said = process.communicate()[0]
-    assert process.returncode == 130 and "results" not in said and not (out / "results.json").exists(), said
+    said, error = process.communicate(timeout=600)
+    assert process.returncode == 130 and "results" not in said, (process.returncode, said, error)
+    assert not (out / "results.json").exists()
 
 
 def main():

@@ -1,5 +1,7 @@
 #include "vjepa/train/probe_metrics.hpp"
 
+#include <cmath>
+#include <cstdint>
 #include <string>
 #include <vector>
 

@@ -1,5 +1,7 @@
 #include "vjepa/train/probe_views.hpp"
 
+#include <array>
+#include <cstdint>
 #include <vector>
 
 #include "catch.hpp"
@@ -31,6 +33,13 @@ TEST_CASE("clips of a part of the video lie evenly over it in views that do not 
     CHECK(fixed.sampler(41, 30, random) == std::vector<Numbers>{{0, 10, 20}, {10, 20, 30}, {20, 30, 40}});
   }
   CHECK(training_view_reader(config).sampler.random_clip);
+  // Where bounds differ, lengths are drawn, and places are not.
+  config.data.clip_part = {0.4, 0.8};
+  Random random({.seed = 1});
+  const auto clips = fixed_view_reader(config, validation_views(config)).sampler(41, 30, random);
+  CHECK(clips.front().front() == 0);
+  CHECK(clips.back().back() == 40);
+  CHECK(clips.front().back() - clips.front().front() >= 16);
 }
 
 TEST_CASE("other clips begin anywhere in their part of the video, as in the official evaluation") {

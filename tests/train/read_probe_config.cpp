@@ -113,7 +113,7 @@ TEST_CASE("keys that others leave without effect are named in warnings") {
   };
   warns(file.video, {"probe.use_pos_embed=true"}, "'probe.use_pos_embed' has no effect without");
   warns(file.video, {"data.frame_step=2", "data.clip_part=[0.5, 0.5]"},
-        "'data.frame_step' has no effect beside clip_part");
+        "'data.frame_step' has no effect beside data.clip_part");
   warns(file.video, {"data.frame_step=2", "pretrain.clip_duration=3"},
         "'data.frame_step' has no effect beside pretrain.clip_duration");
   warns(file.video, {"pretrain.clip_duration=3", "data.clip_part=[0.5, 0.5]"},

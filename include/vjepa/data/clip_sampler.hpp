@@ -65,14 +65,14 @@ struct ClipSampler {
 
  private:
   /// Clips of a random length, their frames evenly over them. They lie anywhere in the video, or the first begins with
-  /// it, the last ends with it and the others lie evenly between.
+  /// it, the last ends with it and the others lie evenly between; a single one lies in the middle.
   std::vector<std::vector<Index>> spanning(Index frames, Random& random) const {
     if (frames < 1) fail("the video has no frames");
     const auto last = static_cast<double>(frames - 1);
     std::vector<std::vector<Index>> clips(static_cast<std::size_t>(num_clips));
     for (Index c = 0; c < num_clips; ++c) {
       const double length = last * random.uniform((*part)[0], (*part)[1]);
-      const double place = num_clips > 1 ? static_cast<double>(c) / static_cast<double>(num_clips - 1) : 0;
+      const double place = num_clips > 1 ? static_cast<double>(c) / static_cast<double>(num_clips - 1) : 0.5;
       const double first = random_clip ? random.uniform(0, last - length) : place * (last - length);
       for (Index i = 0; i < frames_per_clip; ++i) {
         const double at = frames_per_clip > 1 ? static_cast<double>(i) / static_cast<double>(frames_per_clip - 1) : 0.5;

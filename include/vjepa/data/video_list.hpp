@@ -68,12 +68,16 @@ class VideoList {
 
   /// A relative path of a list is looked for in the working folder, then beside the list.
   std::filesystem::path path(Index i) const {
-    const Entry& entry = entries_[static_cast<std::size_t>(i)];
-    const std::string& text = *texts_[entry.text];
-    std::filesystem::path path = unquoted(std::string_view(text).substr(entry.begin, entry.length));
+    std::filesystem::path path = unquoted(spelling(i));
     std::error_code ignored;
     if (path.is_absolute() || std::filesystem::exists(path, ignored)) return path;
-    return lists_[entry.text].parent_path() / path;
+    return lists_[entries_[static_cast<std::size_t>(i)].text].parent_path() / path;
+  }
+
+  /// The path as the list spells it, quotes and all: the same from every working folder.
+  std::string_view spelling(Index i) const {
+    const Entry& entry = entries_[static_cast<std::size_t>(i)];
+    return std::string_view(*texts_[entry.text]).substr(entry.begin, entry.length);
   }
 
   /// Where a video is named: "list.csv:12", or its own path.

@@ -20,9 +20,10 @@ struct ProbeFiles {
   std::filesystem::path classes() const { return folder / "classes.csv"; }
   std::filesystem::path features() const { return folder / "features"; }
 
-  /// Removes what a run wrote, but for the features, which are another's as well.
+  /// Removes what a run wrote, but for the features, which are another's as well; the checkpoint last, so that the
+  /// files of a run whose removal is broken off still have it beside them.
   void remove() const {
-    for (const auto& file : {latest(), log(), chart(), results(), confusion("csv"), confusion("svg"), classes()}) {
+    for (const auto& file : {log(), chart(), results(), confusion("csv"), confusion("svg"), classes(), latest()}) {
       std::filesystem::remove(file);
     }
   }

@@ -99,7 +99,7 @@ struct ProbePosition {
     }
     if (file.metadata("sets_sha256") != sets.digest) {
       fail(path, ": the run had other files or labels than ", ProbeSets::sources(config),
-           " have now; put them back, or begin anew with --overwrite");
+           " name now, or does not remember them; put them back, or begin anew with --overwrite");
     }
   }
 };

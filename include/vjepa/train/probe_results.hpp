@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,9 +37,10 @@ struct ProbeEpoch {
 /// Everything that a run found out so far.
 struct ProbeResults {
   std::vector<ProbeEpoch> epochs;
-  TopK nearest;                            // by nearest neighbours; no samples where it was not asked for
-  std::vector<std::string> skipped;        // validation files that could not be read, with the reasons
-  std::vector<std::string> train_skipped;  // of those that nearest neighbours and the linear probe's scale were made of
+  TopK nearest;                      // by nearest neighbours; no samples where it was not asked for
+  std::vector<std::string> skipped;  // validation files that could not be read, with the reasons
+  /// Of the training files, where nearest neighbours or the linear probe read them before the first epoch.
+  std::optional<std::vector<std::string>> train_skipped;
 
   /// Rows [epochs, fields] of a checkpoint.
   std::vector<double> table() const {
@@ -114,7 +116,7 @@ struct ProbeResults {
                                  {"correct", confusion.count(i, i)},
                                  {"accuracy", confusion.accuracy(i)}});
     }
-    head["train_skipped"] = train_skipped;
+    if (train_skipped) head["train_skipped"] = *train_skipped;
     head["val_skipped"] = skipped;
     head["settings"] = settings;
     write_file(path, head.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");

@@ -100,9 +100,9 @@ class ProbeRun {
   /// no file can be read, one not written, or the loss is not finite.
   bool run() {
     const Index epochs = config_.optimization.num_epochs;
-    if (const Index labels = sets_.labels(); labels < config_.data.num_classes) {
+    if (const std::int64_t label = sets_.largest_label(); label < config_.data.num_classes - 1) {
       std::fprintf(stderr, "warning: %s: the labels to train on end with %lld; data.num_classes is %lld\n",
-                   ProbeSets::sources(config_).c_str(), static_cast<long long>(labels - 1),
+                   ProbeSets::sources(config_).c_str(), static_cast<long long>(label),
                    static_cast<long long>(config_.data.num_classes));
     }
     if (config_.probe.cache_gb > 0 && !fits_cache(sets_.val, validation_views(config_))) {
@@ -147,9 +147,9 @@ class ProbeRun {
     std::error_code error;
     std::filesystem::create_directories(files_.folder, error);
     if (error) fail("logging.folder ", files_.folder.string(), ": cannot be made: ", error.message());
-    if (!std::filesystem::exists(files_.latest())) return;
-    if (options_.resume || config_.resume_checkpoint) return load();
-    if (!options_.overwrite) {
+    const bool been = std::filesystem::exists(files_.latest());
+    if (been && (options_.resume || config_.resume_checkpoint)) return load();
+    if (been && !options_.overwrite) {
       fail(files_.latest().string(),
            ": a run has been here; go on with --resume, begin anew with --overwrite, or choose another logging.folder");
     }
@@ -286,14 +286,14 @@ class ProbeRun {
   /// False when interrupted.
   bool read_training_means() {
     if (!config_.probe.knn && !config_.probe.linear) return true;
-    position_.results.train_skipped.clear();
+    position_.results.train_skipped = std::vector<std::string>();
     return each_fixed(
         training_, sets_.train, threads(), "training means", options_.interrupted,
         [&](Index i, const auto& features) {
           scale_.add(features.mean);
           neighbours_.add(features.mean, sets_.train.label(i));
         },
-        [&](const std::string& reason) { position_.results.train_skipped.push_back(reason); });
+        [&](const std::string& reason) { position_.results.train_skipped->push_back(reason); });
   }
 
   /// Evaluates on the validation set. False when interrupted.

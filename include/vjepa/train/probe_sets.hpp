@@ -39,7 +39,7 @@ struct ProbeSets {
   VideoList train;
   VideoList val;
   std::vector<std::string> classes;
-  std::string digest;  // SHA-256 of the files and labels of both sets, in their order
+  std::string digest;  // SHA-256 of the files and labels of both sets, as their lists name them
 
   /// Reads lists and folders. Throws Error that names the file and line of a label that is not below data.num_classes,
   /// a class folder that is empty, or how the classes found differ from what data.num_classes says.
@@ -57,7 +57,7 @@ struct ProbeSets {
     for (Index i = static_cast<Index>(classes.size()); i < data.num_classes; ++i) classes.push_back(text(i));
     Sha256 sha;
     for (const VideoList* list : {&train, &val}) {
-      for (Index i = 0; i < list->size(); ++i) sha.add(text(list->path(i).string(), '\n', list->label(i), '\n'));
+      for (Index i = 0; i < list->size(); ++i) sha.add(text(list->spelling(i), ' ', list->label(i), '\n'));
       sha.add("\n");
     }
     digest = hex(sha.finish());
@@ -71,11 +71,11 @@ struct ProbeSets {
                : text(data.dataset_train, " and ", data.dataset_val);
   }
 
-  /// One more than the largest label of the training set.
-  Index labels() const {
+  /// Of the training set.
+  std::int64_t largest_label() const {
     std::int64_t largest = 0;
     for (Index i = 0; i < train.size(); ++i) largest = std::max(largest, train.label(i));
-    return static_cast<Index>(largest + 1);
+    return largest;
   }
 
  private:

@@ -37,7 +37,6 @@ inline ProbeConfig::Data read_probe_data(YamlSection s, ProbeConfig::Kind kind) 
     d.num_views_per_segment = s.get<Index>("num_views_per_segment", d.num_views_per_segment);
     d.frame_step = s.get<Index>("frame_step", d.frame_step);
     d.clip_part = read_clip_part(s);
-    if (d.clip_part && s.has("frame_step")) s.warn("frame_step", "has no effect beside clip_part");
     d.static_camera = s.get<bool>("static_camera", d.static_camera);
   } else {
     d.root_path = s.required<std::string>("root_path");
@@ -155,10 +154,13 @@ inline void warn_of_unused(YamlSection& root, const ProbeConfig& config) {
   YamlSection pretrain = root.section("pretrain");
   YamlSection aug = root.section("data_aug");
   YamlSection probe = root.section("probe");
-  if (config.data.clip_duration) {
-    if (image) pretrain.warn("clip_duration", "has no effect on images");
-    if (config.data.clip_part) pretrain.warn("clip_duration", "has no effect beside data.clip_part");
-    if (data.has("frame_step")) data.warn("frame_step", "has no effect beside pretrain.clip_duration");
+  const bool duration = config.data.clip_duration.has_value();
+  if (image && duration) pretrain.warn("clip_duration", "has no effect on images");
+  if (config.data.clip_part) {
+    if (duration) pretrain.warn("clip_duration", "has no effect beside data.clip_part");
+    if (data.has("frame_step")) data.warn("frame_step", "has no effect beside data.clip_part");
+  } else if (duration && data.has("frame_step")) {
+    data.warn("frame_step", "has no effect beside pretrain.clip_duration");
   }
   if (image && config.data_aug.motion_shift) aug.warn("motion_shift", "has no effect on images");
   if (config.probe.use_pos_embed && !config.optimization.attend_across_segments) {
