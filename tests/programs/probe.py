@@ -194,7 +194,7 @@ def check_refusals(bench):
                   "data.num_classes=4")
     (root / "images/train/none").mkdir()
     bench.refused("images/train/none: the class is empty", "images.yaml", "--set", "data.num_classes=4")
-    bench.refused("train.csv:", "videos.yaml", "--set", "data.num_classes=2")
+    bench.refused("train_and_gone.csv:3:", "videos.yaml", "--set", "data.num_classes=2")
     bench.refused("with data.num_classes 2, labels are 0 to 1", "videos.yaml", "--set", "data.num_classes=2")
     bench.refused("does not hold this model", "videos.yaml", "--set", "pretrain.patch_size=16")
     bench.refused("no model 'vit_medium'", "videos.yaml", "--set", "pretrain.model_name=vit_medium")
