@@ -137,9 +137,9 @@ TopK ridge(const std::vector<Labelled>& train, const std::vector<Labelled>& val,
 TopK knn(const std::vector<Labelled>& train, const std::vector<Labelled>& val, Index classes, Index k) {
   NearestNeighbours nearest(classes, k, temperature);
   for (const Labelled& video : train) nearest.add(video.pixels, video.label);
-  TopK accuracy;
-  for (const Labelled& video : val) accuracy.add(nearest(video.pixels, 1).front(), video.label);
-  return accuracy;
+  NeighbourAccuracy accuracy(nearest);
+  for (const Labelled& video : val) accuracy.add(video.pixels, video.label);
+  return accuracy.finish();
 }
 
 /// Both, of videos as `pixels` makes them, as JSON.

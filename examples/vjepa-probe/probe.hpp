@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <cstdio>
 
 #include "vjepa/model/models.hpp"
 #include "vjepa/train/probe_config.hpp"
 #include "vjepa/train/probe_run.hpp"
+#include "vjepa/train/probe_sets.hpp"
 
 // A file for each device, so that they compile side by side. Each runs the configuration's evaluation on `threads`
 // threads (0: every core) or on a GPU, and returns false when interrupted.
@@ -26,6 +28,11 @@ bool probe(vjepa::Context<D>& ctx, const vjepa::ProbeConfig& config, const vjepa
                 static_cast<long long>(run.sets().train.size()), static_cast<long long>(run.sets().val.size()),
                 static_cast<long long>(config.data.num_classes), static_cast<long long>(run.iterations_per_epoch()),
                 static_cast<long long>(config.optimization.num_epochs));
+    if (const std::int64_t label = run.sets().largest_label(); label < config.data.num_classes - 1) {
+      std::fprintf(stderr, "warning: %s: the labels to train on end with %lld; data.num_classes is %lld\n",
+                   ProbeSets::sources(config).c_str(), static_cast<long long>(label),
+                   static_cast<long long>(config.data.num_classes));
+    }
     if (run.steps() > 0) std::printf("resuming at step %lld\n", static_cast<long long>(run.steps()));
     std::fflush(stdout);
     finished = run.run();

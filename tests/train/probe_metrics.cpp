@@ -75,6 +75,16 @@ TEST_CASE("neighbours of several features at once are those of each, the first a
   CHECK(votes[1][2] + votes[1][3] == 0);
 }
 
+TEST_CASE("the accuracy of neighbours counts every feature, also those of a last block that is not full") {
+  NearestNeighbours neighbours(2, 1, 0.1);
+  neighbours.add(std::vector<float>{1, 0}, 0);
+  neighbours.add(std::vector<float>{0, 1}, 1);
+  NeighbourAccuracy accuracy(neighbours);
+  for (int i = 0; i < 70; ++i) accuracy.add(std::vector<float>{2, i % 7 == 0 ? 3.0f : 1.0f}, 0);
+  CHECK(accuracy.finish().samples == 70);
+  CHECK(accuracy.finish().first == 60);
+}
+
 TEST_CASE("results come back from the table of a checkpoint, and the log has the official columns first") {
   const TemporaryFolder folder;
   ProbeResults results;

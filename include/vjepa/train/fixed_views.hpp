@@ -58,7 +58,7 @@ class FixedViews {
         reader_(std::move(reader)),
         options_(std::move(options)),
         description_(text("encoder ", encoder.digest(), "; ", describe(reader_), "; ", name_of(dtype_of<Scalar<D>>()),
-                          "; vjepa ", version(), ", way ", way)) {}
+                          "; vjepa ", version(), ", revision ", revision)) {}
 
   /// Clips of a sample.
   Index clips() const { return reader_.sampler.num_clips * reader_.views(); }
@@ -101,7 +101,7 @@ class FixedViews {
  private:
   /// Of the way from a file's bytes to its features: raised when a decoder, sampler, transform or kernel changes what
   /// they are, so that features of before are not found.
-  static constexpr int way = 2;
+  static constexpr int revision = 1;
 
   static std::string describe(const ViewReader& reader) {
     const ClipSampler& s = reader.sampler;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "vjepa/core/view.hpp"
+#include "vjepa/train/probe_metrics.hpp"
 
 namespace vjepa {
 
@@ -32,14 +33,26 @@ class NearestNeighbours {
     labels_.push_back(static_cast<std::size_t>(label));
   }
 
-  /// The votes for each class, a list for each of `queries` features of the length of those added, one after the other.
-  /// Of neighbours that are equally near, those added first vote.
+  /// The votes for each class, a list for each of `queries` features, at most `at_once`, of the length of those added,
+  /// one after the other. Of neighbours that are equally near, those added first vote.
   std::vector<std::vector<double>> operator()(std::span<const float> features, std::size_t queries) const {
+    const std::size_t dim = features.size() / queries;
+    // [dim, at_once]: each cosine is summed in the order of the features, all queries side by side.
+    std::vector<float> across(dim * at_once, 0);
+    for (std::size_t q = 0; q < queries; ++q) {
+      const std::vector<float> query = unit(features.subspan(q * dim, dim));
+      for (std::size_t d = 0; d < dim; ++d) across[d * at_once + q] = query[d];
+    }
     std::vector<Nearest> nearest(queries);
-    for (std::size_t begin = 0; begin < queries; begin += at_once) {
-      const std::size_t count = std::min(at_once, queries - begin);
-      const std::size_t dim = features.size() / queries;
-      find(features.subspan(begin * dim, count * dim), std::span(nearest).subspan(begin, count));
+    for (std::size_t i = 0; i < labels_.size(); ++i) {
+      std::array<float, at_once> cosines{};
+      for (std::size_t d = 0; d < dim; ++d) {
+        const float value = features_[i * dim + d];
+        for (std::size_t q = 0; q < at_once; ++q) cosines[q] += value * across[d * at_once + q];
+      }
+      for (std::size_t q = 0; q < queries; ++q) {
+        if (nearest[q].size() < k_ || cosines[q] > nearest[q].front().first) insert(nearest[q], {cosines[q], i});
+      }
     }
     std::vector<std::vector<double>> votes(queries, std::vector<double>(classes_, 0));
     for (std::size_t q = 0; q < queries; ++q) {
@@ -53,26 +66,6 @@ class NearestNeighbours {
  private:
   /// A heap of at most k neighbours, its front the farthest, and of equally far ones the last added.
   using Nearest = std::vector<std::pair<float, std::size_t>>;
-
-  void find(std::span<const float> features, std::span<Nearest> nearest) const {
-    const std::size_t dim = features.size() / nearest.size();
-    // [dim, at_once]: each cosine is summed in the order of the features, all queries side by side.
-    std::vector<float> across(dim * at_once, 0);
-    for (std::size_t q = 0; q < nearest.size(); ++q) {
-      const std::vector<float> query = unit(features.subspan(q * dim, dim));
-      for (std::size_t d = 0; d < dim; ++d) across[d * at_once + q] = query[d];
-    }
-    for (std::size_t i = 0; i < labels_.size(); ++i) {
-      std::array<float, at_once> cosines{};
-      for (std::size_t d = 0; d < dim; ++d) {
-        const float value = features_[i * dim + d];
-        for (std::size_t q = 0; q < at_once; ++q) cosines[q] += value * across[d * at_once + q];
-      }
-      for (std::size_t q = 0; q < nearest.size(); ++q) {
-        if (nearest[q].size() < k_ || cosines[q] > nearest[q].front().first) insert(nearest[q], {cosines[q], i});
-      }
-    }
-  }
 
   void insert(Nearest& heap, std::pair<float, std::size_t> neighbour) const {
     const auto nearer = [](const auto& a, const auto& b) {
@@ -100,6 +93,37 @@ class NearestNeighbours {
   double temperature_;
   std::vector<float> features_;  // [labels, dim], each of length 1
   std::vector<std::size_t> labels_;
+};
+
+/// How often nearest neighbours are right on features that come one by one; as many as are worth it are asked at once.
+class NeighbourAccuracy {
+ public:
+  explicit NeighbourAccuracy(const NearestNeighbours& neighbours) : neighbours_(&neighbours) {}
+
+  void add(std::span<const float> feature, std::int64_t label) {
+    features_.insert(features_.end(), feature.begin(), feature.end());
+    labels_.push_back(label);
+    if (labels_.size() == NearestNeighbours::at_once) ask();
+  }
+
+  /// Of all that were added.
+  TopK finish() {
+    if (!labels_.empty()) ask();
+    return accuracy_;
+  }
+
+ private:
+  void ask() {
+    const auto votes = (*neighbours_)(features_, labels_.size());
+    for (std::size_t q = 0; q < labels_.size(); ++q) accuracy_.add(votes[q], labels_[q]);
+    features_.clear();
+    labels_.clear();
+  }
+
+  const NearestNeighbours* neighbours_;
+  std::vector<float> features_;  // of what is not asked yet, one after the other
+  std::vector<std::int64_t> labels_;
+  TopK accuracy_;
 };
 
 }  // namespace vjepa

@@ -100,11 +100,6 @@ class ProbeRun {
   /// no file can be read, one not written, or the loss is not finite.
   bool run() {
     const Index epochs = config_.optimization.num_epochs;
-    if (const std::int64_t label = sets_.largest_label(); label < config_.data.num_classes - 1) {
-      std::fprintf(stderr, "warning: %s: the labels to train on end with %lld; data.num_classes is %lld\n",
-                   ProbeSets::sources(config_).c_str(), static_cast<long long>(label),
-                   static_cast<long long>(config_.data.num_classes));
-    }
     if (config_.probe.cache_gb > 0 && !fits_cache(sets_.val, validation_views(config_))) {
       std::fprintf(stderr, "note: the validation tokens take more than probe.cache_gb = %g; each epoch encodes anew\n",
                    config_.probe.cache_gb);
@@ -302,16 +297,7 @@ class ProbeRun {
     const JoinedTokens joined = joined_tokens(config_, encoder_.grid(), validation_views(config_));
     confusion_ = ConfusionMatrix(sets_.classes);
     val_ = linear_ = {};
-    TopK nearest;
-    std::vector<float> queries;
-    std::vector<std::int64_t> labels;
-    const auto ask = [&] {
-      if (labels.empty()) return;
-      const auto votes = neighbours_(queries, labels.size());
-      for (std::size_t q = 0; q < labels.size(); ++q) nearest.add(votes[q], labels[q]);
-      queries.clear();
-      labels.clear();
-    };
+    NeighbourAccuracy nearest(neighbours_);
     std::vector<std::string> skipped;
     const auto use = [&](Index i, const ViewFeatures<Scalar<D>>& features) {
       const std::int64_t label = sets_.val.label(i);
@@ -319,10 +305,7 @@ class ProbeRun {
       val_.add(p, label);
       confusion_.add(static_cast<std::size_t>(label), ranked(p).front());
       if (config_.probe.linear) linear_.add(trainer_.linear_logits(scale_(features.mean)), label);
-      if (!vote) return;
-      queries.insert(queries.end(), features.mean.begin(), features.mean.end());
-      labels.push_back(label);
-      if (labels.size() == NearestNeighbours::at_once) ask();
+      if (vote) nearest.add(features.mean, label);
     };
     if (!each_fixed(validation_, sets_.val, threads(), "validation", options_.interrupted, use,
                     [&](const std::string& reason) {
@@ -331,9 +314,8 @@ class ProbeRun {
                     })) {
       return false;
     }
-    ask();
     if (val_.samples == 0) fail("none of the validation files can be used; the first: ", skipped.front());
-    if (vote) position_.results.nearest = nearest;
+    if (vote) position_.results.nearest = nearest.finish();
     position_.results.skipped = std::move(skipped);
     return true;
   }
