@@ -29,13 +29,12 @@ struct Attention {
     const Index keys = shape.keys;
     const Index dim = shape.head_dim;
     const T scale = T(1) / std::sqrt(T(dim));
-    const Index parts = (queries + queries_per_task - 1) / queries_per_task;
-    parallel_for(ctx, shape.batch * heads * parts, [&](Index task, int thread) {
-      const Index head = task / parts;
+    const Cut cut(queries, std::max(parts_of_head(shape), pieces(queries, queries_per_task)));
+    parallel_for(ctx, shape.batch * heads * cut.parts, [&](Index task, int thread) {
+      const Index head = task / cut.parts;
       const Index b = head / heads;
       const Index column = head % heads * dim;
-      const Index begin = task % parts * queries_per_task;
-      const Index end = std::min(queries, begin + queries_per_task);
+      const Range part = cut.part(task % cut.parts);
 
       const Index sums = block * (keys + dim);
       T* const scores = ctx.scratch<T>(thread, sums + held_in<E>(2 * keys * dim + block * (keys + dim)));
@@ -47,8 +46,8 @@ struct Attention {
       copy_head(k, b * keys, keys, column, dim, k_head);
       copy_head(v, b * keys, keys, column, dim, v_head);
 
-      for (Index first = begin; first < end; first += block) {
-        const Index rows = std::min(block, end - first);
+      for (Index first = part.begin; first < part.end; first += cut.block) {
+        const Index rows = std::min(cut.block, part.end - first);
         copy_head(q, b * queries + first, rows, column, dim, q_block);
         multiply({q_block, dim}, {k_head, dim, true}, rows, keys, dim, false, scores);
         T sum[block];
@@ -72,14 +71,20 @@ struct Attention {
     const Index keys = shape.keys;
     const Index dim = shape.head_dim;
     const T scale = T(1) / std::sqrt(T(dim));
-    parallel_for(ctx, shape.batch * heads, [&](Index head, int thread) {
+    const Cut cut(keys, parts_of_head(shape));
+    // Each part of a head's keys has a sum of its own for dq; they are added in order when all are done.
+    const Index sum_size = queries * dim;
+    T* const partial = cut.parts > 1 ? ctx.shared<T>(shape.batch * heads * cut.parts * sum_size) : nullptr;
+    parallel_for(ctx, shape.batch * heads * cut.parts, [&](Index task, int thread) {
+      const Index head = task / cut.parts;
       const Index b = head / heads;
       const Index column = head % heads * dim;
+      const Range part = cut.part(task % cut.parts);
 
       const Index sums = (1 + dim) * queries + 2 * block * (queries + dim);
       T* const delta = ctx.scratch<T>(thread, sums + held_in<E>(2 * queries * dim + 2 * block * (queries + dim)));
-      T* const dq_head = delta + queries;
-      T* const scores = dq_head + queries * dim;
+      T* const dq_head = cut.parts > 1 ? partial + task * sum_size : delta + queries;
+      T* const scores = delta + queries + sum_size;
       T* const dscores = scores + block * queries;
       T* const dk_block = dscores + block * queries;
       T* const dv_block = dk_block + block * dim;
@@ -96,8 +101,8 @@ struct Attention {
       }
 
       const T* const log_sums = lse.row(head);
-      for (Index first = 0; first < keys; first += block) {
-        const Index rows = std::min(block, keys - first);
+      for (Index first = part.begin; first < part.end; first += cut.block) {
+        const Index rows = std::min(cut.block, part.end - first);
         const Index row = b * keys + first;
         copy_head(k, row, rows, column, dim, k_block);
         copy_head(v, row, rows, column, dim, v_block);
@@ -117,24 +122,52 @@ struct Attention {
         }
         multiply({weights, queries}, {do_head, dim}, rows, dim, queries, false, dv_block);
         multiply({dweights, queries}, {q_head, dim}, rows, dim, queries, false, dk_block);
-        multiply({dweights, queries, true}, {k_block, dim}, queries, dim, rows, first > 0, dq_head);
+        multiply({dweights, queries, true}, {k_block, dim}, queries, dim, rows, first > part.begin, dq_head);
         for (Index i = 0; i < rows; ++i) {
           store_row(dv_block + i * dim, T(1), dim, dv.row(row + i) + column);
           store_row(dk_block + i * dim, scale, dim, dk.row(row + i) + column);
         }
       }
+      if (cut.parts > 1) return;
       for (Index i = 0; i < queries; ++i) {
         store_row(dq_head + i * dim, scale, dim, dq.row(b * queries + i) + column);
       }
     });
+    if (cut.parts > 1) add_parts(ctx, shape, cut.parts, partial, scale, dq);
   }
 
  private:
   /// What products are taken of.
   using E = std::conditional_t<Gemm::template supports<S>, S, T>;
 
-  static constexpr Index block = 64;              // queries (forward) or keys (backward) whose scores are held at once
-  static constexpr Index queries_per_task = 512;  // a head is copied once for so many queries
+  static constexpr Index block = 128;             // most queries (forward) or keys (backward) held at once
+  static constexpr Index queries_per_task = 512;  // most of them; a head's keys are copied once for each task
+  static constexpr Index fewest_tasks = 12;       // few heads are cut into parts, so that threads end together
+
+  static Index pieces(Index size, Index most) {
+    return (size + most - 1) / most;
+  }
+
+  static Index parts_of_head(const AttentionShape& shape) {
+    return pieces(fewest_tasks, std::max<Index>(1, shape.batch * shape.heads));
+  }
+
+  /// A head's queries or keys, cut into parts, one for each task, and parts into blocks: of equal size but for the
+  /// last.
+  struct Cut {
+    Index size;
+    Index part_size;
+    Index parts;
+    Index block;
+
+    Cut(Index n, Index most_parts)
+        : size(n),
+          part_size(std::max<Index>(1, pieces(n, most_parts))),
+          parts(pieces(n, part_size)),
+          block(pieces(part_size, pieces(part_size, Attention::block))) {}
+
+    Range part(Index i) const { return {i * part_size, std::min(size, (i + 1) * part_size)}; }
+  };
 
   /// How many T hold `count` of U.
   template <class U>
@@ -151,6 +184,25 @@ struct Attention {
       const S* in = from.row(row + i) + column;
       std::copy(in, in + dim, to + i * dim);
     }
+  }
+
+  /// Row i of head h of dq = scale times the sum of partial[h, p, i] over the parts p; overwrites those of part 0.
+  static void add_parts(Context& ctx, const AttentionShape& shape, Index parts, T* partial, T scale, Mat<S> dq) {
+    const Index queries = shape.queries;
+    const Index dim = shape.head_dim;
+    parallel_chunks(ctx, shape.batch * shape.heads * queries, rows_per_chunk(parts * dim), [&](Range rows, Index, int) {
+      for (Index row = rows.begin; row < rows.end; ++row) {
+        const Index head = row / queries;
+        const Index i = row % queries;
+        T* const sum = partial + (head * parts * queries + i) * dim;
+        for (Index p = 1; p < parts; ++p) {
+          const T* const more = sum + p * queries * dim;
+#pragma omp simd
+          for (Index j = 0; j < dim; ++j) sum[j] += more[j];
+        }
+        store_row(sum, scale, dim, dq.row(head / shape.heads * queries + i) + head % shape.heads * dim);
+      }
+    });
   }
 
   static void store_row(const T* from, T factor, Index dim, S* to) {
