@@ -74,6 +74,10 @@ vit_large bfloat16 24
 vit_huge bfloat16 24
 vit_large float32 4
 CASES
+for blocks in 3 12; do  # activations computed again, for less memory
+  wanted speed && step "recomputed-vit_large-$blocks" timeout 300 "$bin/bench_step_cuda" step vit_large bfloat16 24 12 \
+    224 "$blocks"
+done
 
 # PyTorch on the same card, with the numbers of tokens that the masks of vjepa's step kept.
 masks='import json, sys; run = json.loads(open(sys.argv[1]).readlines()[-1])

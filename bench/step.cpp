@@ -66,6 +66,8 @@ int run(int argc, char** argv) {
   add("batch", po::value(&workload.batch)->default_value(workload.batch), "clips");
   add("frames", po::value(&workload.frames)->default_value(workload.frames), "of a clip");
   add("crop", po::value(&workload.crop)->default_value(workload.crop), "pixels");
+  add("recomputed-blocks", po::value(&workload.recomputed_blocks)->default_value(workload.recomputed_blocks),
+      "of the encoder, whose activations training computes again in the backward pass");
   add("steps", po::value(&steps)->default_value(5), "repetitions of step and forward, after one that is not counted");
   add("videos", po::value(&videos), "CSV list or folder of videos: the stages have reading them, too");
   if (!program::parse(argc, argv, options, examples)) return 0;
@@ -92,6 +94,7 @@ int run(int argc, char** argv) {
                       {"batch", workload.batch},
                       {"frames", workload.frames},
                       {"crop", workload.crop},
+                      {"recomputed_blocks", workload.recomputed_blocks},
                       {"tokens", whole.tokens},
                       {"kept", whole.kept},
                       {"hidden", whole.hidden},

@@ -14,7 +14,7 @@ using namespace vjepa;
 
 namespace {
 
-constexpr const char* usage = R"(bench_step_cuda stages|step|forward MODEL DTYPE BATCH [STEPS [CROP]]
+constexpr const char* usage = R"(bench_step_cuda stages|step|forward MODEL DTYPE BATCH [STEPS [CROP [RECOMPUTED]]]
 
   stages    a table of the step's stages
   step      whole training steps, as one line of JSON
@@ -23,6 +23,7 @@ constexpr const char* usage = R"(bench_step_cuda stages|step|forward MODEL DTYPE
   DTYPE     float32 or bfloat16
   STEPS     repetitions of step and forward, after two that are not counted (10)
   CROP      pixels (224)
+  RECOMPUTED  blocks of the encoder whose activations the backward pass computes again (0); flops count that, too
 )";
 
 std::string list(const std::vector<Index>& values) {
@@ -37,11 +38,11 @@ void print(const std::string& what, const std::string& model, const std::string&
   for (const double s : whole.seconds) seconds += text(seconds.empty() ? "" : ", ", s);
   std::printf(
       "{\"program\": \"vjepa\", \"what\": \"%s\", \"model\": \"%s\", \"dtype\": \"%s\", \"batch\": %td, \"frames\": "
-      "%td, \"crop\": %td, \"tokens\": %td, \"kept\": %s, \"hidden\": %s, \"device\": \"%s\", \"flops\": %.6g, "
-      "\"bytes\": %zu, \"peak_bytes\": %lld, \"seconds\": [%s]}\n",
-      what.c_str(), model.c_str(), dtype.c_str(), w.batch, w.frames, w.crop, whole.tokens, list(whole.kept).c_str(),
-      list(whole.hidden).c_str(), device.c_str(), whole.flops, whole.bytes, static_cast<long long>(whole.peak_bytes),
-      seconds.c_str());
+      "%td, \"crop\": %td, \"recomputed_blocks\": %td, \"tokens\": %td, \"kept\": %s, "
+      "\"hidden\": %s, \"device\": \"%s\", \"flops\": %.6g, \"bytes\": %zu, \"peak_bytes\": %lld, \"seconds\": [%s]}\n",
+      what.c_str(), model.c_str(), dtype.c_str(), w.batch, w.frames, w.crop, w.recomputed_blocks, whole.tokens,
+      list(whole.kept).c_str(), list(whole.hidden).c_str(), device.c_str(), whole.flops, whole.bytes,
+      static_cast<long long>(whole.peak_bytes), seconds.c_str());
 }
 
 template <class D>
@@ -65,11 +66,11 @@ int main(int argc, char** argv) {
   const auto number = [&](int i, int otherwise) { return argc > i ? std::atoi(argv[i]) : otherwise; };
   const std::string what = word(1);
   const std::string dtype = word(3);
-  const bench::Workload workload{.batch = number(4, 0), .crop = number(6, 224)};
+  const bench::Workload workload{.batch = number(4, 0), .crop = number(6, 224), .recomputed_blocks = number(7, 0)};
   const int steps = number(5, 10);
   const bool known = (what == "stages" || what == "step" || what == "forward") &&
                      (dtype == "float32" || dtype == "bfloat16") && workload.batch > 0 && steps > 0;
-  if (!known || argc > 7) {
+  if (!known || argc > 8) {
     std::fputs(usage, stderr);
     return 1;
   }

@@ -24,7 +24,8 @@ namespace vjepa::bench {
 struct Workload {
   Index batch = 1;
   Index frames = 16;
-  Index crop = 224;  // pixels, square
+  Index crop = 224;             // pixels, square
+  Index recomputed_blocks = 0;  // of the encoder, in training
 
   ClipSize clip() const { return {.frames = frames, .height = crop, .width = crop}; }
 };
@@ -39,6 +40,7 @@ inline PretrainConfig official(const Workload& w) {
                  Multiblock3d{.num_blocks = 2, .spatial_scale = {0.7, 0.7}}};
   config.model.pred_depth = 12;
   config.model.pred_embed_dim = 384;
+  config.model.recomputed_blocks = w.recomputed_blocks;
   config.optimization.epochs = 300;
   config.optimization.lr = 1e-4;
   config.optimization.clip_grad = 10;

@@ -295,10 +295,12 @@ struct AttentionGradients {
   }
 };
 
-// Few heads, which are cut into parts, and many, whose 150 queries and 131 keys are more than a block.
+// Few heads, which are cut into parts; many, whose 150 queries and 131 keys are more than a block; and four whose parts
+// have several blocks.
 const std::vector<AttentionShape> attention_shapes{
     {.batch = 2, .heads = 3, .queries = 67, .keys = 131, .head_dim = 8},
     {.batch = 1, .heads = 13, .queries = 150, .keys = 131, .head_dim = 8},
+    {.batch = 1, .heads = 4, .queries = 600, .keys = 800, .head_dim = 8},
 };
 
 void require_close(const std::vector<double>& got, const std::vector<double>& expected, double tolerance) {

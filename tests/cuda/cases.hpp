@@ -17,6 +17,7 @@
 #include "vjepa/core/arena.hpp"
 #include "vjepa/core/bf16.hpp"
 #include "vjepa/core/device.hpp"
+#include "vjepa/core/pixels.hpp"
 #include "vjepa/core/random.hpp"
 #include "vjepa/model/predictor.hpp"
 #include "vjepa/model/vit.hpp"
@@ -50,7 +51,7 @@ class Cases {
         {"memory", &Cases::memory},       {"products", &Cases::products},     {"rows", &Cases::rows},
         {"attention", &Cases::attention}, {"gather", &Cases::gather},         {"patchify", &Cases::patchify},
         {"losses", &Cases::losses},       {"deviations", &Cases::deviations}, {"cross_entropy", &Cases::cross_entropy},
-        {"update", &Cases::update},       {"training", &Cases::training}};
+        {"update", &Cases::update},       {"training", &Cases::training},     {"pictures", &Cases::pictures}};
     const auto found = all.find(name);
     if (found == all.end()) fail("no case '", name, "'");
     outcome_.clear();
@@ -250,6 +251,28 @@ class Cases {
     keep("sum_tokens", sums);
   }
 
+  void pictures(const Sizes& sizes) {
+    const Index frames = 2;
+    const Index height = sizes.aligned ? 16 : 15;
+    const Index width = sizes.aligned ? 160 : 33;  // more, and fewer, than a block has threads
+    std::vector<Picture> host;
+    std::int64_t bytes = 5;
+    for (const auto& [h, w] : {std::pair{40, 31}, {40, 31}, {9, 200}, {1, 1}}) {
+      host.push_back({bytes, h, w, host.size() % 2 == 1});
+      bytes += std::int64_t{3} * h * w;
+    }
+    Random random({.seed = ++seed_});
+    std::vector<std::uint8_t> pixels(static_cast<std::size_t>(bytes));
+    for (std::uint8_t& p : pixels) p = static_cast<std::uint8_t>(random.below(256));
+    const Array<D, Picture> pictures(*ctx_, host);
+    const Array<D, std::uint8_t> memory(*ctx_, pixels);
+    const auto clips = poisoned<float>(2 * 3 * frames * height * width);
+    D::resize_pictures(*ctx_, Vec<const std::uint8_t>(memory.data(), memory.size()),
+                       View<const Picture, Dyn>(pictures.data(), pictures.size()), natural_pixels,
+                       Clips<float>(clips.data(), 2, 3, frames, height, width));
+    keep("resize_pictures", clips);
+  }
+
   void patchify(const Sizes& sizes) {
     const Index side = sizes.aligned ? 8 : 7;
     const Tubelet box{.frames = 2, .height = side, .width = side};
@@ -365,8 +388,17 @@ class Cases {
     Random random({.seed = 1});
     std::vector<float> clips(2 * 3 * 4 * 32 * 32);
     for (float& pixel : clips) pixel = static_cast<float>(bf16(static_cast<float>(random.normal())));
+    std::vector<CutClip> cut(2, {.frames = Frames(4, 40, 30), .mirrored = true});
+    for (CutClip& clip : cut) {
+      for (std::uint8_t& pixel : clip.frames.pixels) pixel = static_cast<std::uint8_t>(random.below(256));
+    }
     for (int i = 0; i < sizes.steps; ++i) {
-      const StepReport report = trainer.step(clips);
+      if (i % 2 == 0) {
+        trainer.stage(clips);
+      } else {
+        trainer.stage(cut);
+      }
+      const StepReport report = trainer.step_staged([] {});
       outcome_["loss"].push_back(report.loss);
       outcome_["norms"].push_back(report.encoder_norm);
       outcome_["norms"].push_back(report.predictor_norm);

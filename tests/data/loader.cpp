@@ -57,6 +57,44 @@ TEST_CASE("batches do not depend on the number of workers, nor on where reading 
   CHECK(std::vector(one.begin() + 2, one.end()) == batches(list, 4, 2, 4));
 }
 
+TEST_CASE("clips cut out are those that are resized") {
+  silence_ffmpeg();
+  const TemporaryFolder folder;
+  write_videos(folder.path());
+  VideoList list;
+  list.add(folder.path());
+  LoaderOptions options = small(2);
+  options.transform.erasing.reset();
+  options.transform.augment = RandomAugment{};
+  options.transform.motion_shift = true;
+  Loader whole(list, options, 0);
+  options.cut_only = true;
+  Loader cut(list, options, 0);
+  LoaderOptions erasing = options;
+  erasing.transform.erasing = RandomErasing{};
+  CHECK_THROWS_WITH(Loader(list, erasing, 0), Contains("cannot have static_camera or erasing"));
+  const Index size = options.transform.size;
+  bool mirrored = false;
+  for (int batch = 0; batch < 3; ++batch) {
+    const std::vector<float>& expected = whole.next().clips;
+    const ClipBatch& got = cut.next();
+    CHECK(got.clips.empty());
+    REQUIRE(got.cut.size() == 6);
+    std::vector<float> resized(expected.size());
+    float* out = resized.data();
+    for (const auto& [frames, flip] : got.cut) {
+      for (Index t = 0; t < frames.count; ++t) {
+        crop_resized(frames.frame(t), frames.width, {0, 0, frames.height, frames.width}, size, flip,
+                     out + t * size * size, frames.count * size * size);
+      }
+      out += 3 * frames.count * size * size;
+      mirrored = mirrored || flip;
+    }
+    CHECK(resized == expected);
+  }
+  CHECK(mirrored);
+}
+
 TEST_CASE("videos kept decoded give the same batches, and are not read again") {
   silence_ffmpeg();
   const TemporaryFolder folder;

@@ -24,7 +24,8 @@ FrameStream::Frame numbered(Index number) {
 std::vector<Index> frames_of(const TimedClip& clip, Index window) {
   std::vector<Index> numbers;
   for (Index t = 0; t < window; ++t) {
-    const float pixel = clip.pixels[static_cast<std::size_t>(t * 16)] * pixel_std[0] + pixel_mean[0];
+    const float pixel =
+        clip.pixels[static_cast<std::size_t>(t * 16)] * natural_pixels.deviation[0] + natural_pixels.mean[0];
     numbers.push_back(static_cast<Index>(pixel + 0.5f));
   }
   return numbers;

@@ -84,8 +84,8 @@ TEST_CASE("an image is clips of one picture, repeated") {
   CHECK(std::equal(second, second + static_cast<std::ptrdiff_t>(2 * clip), several.clips.begin()));
   // The left half is dark, the right one bright.
   const Views views = read(evaluation(1, 1), path);
-  CHECK(views.clips[0] == Approx((16 - pixel_mean[0]) / pixel_std[0]).margin(1e-5));
-  CHECK(views.clips[31] == Approx((240 - pixel_mean[0]) / pixel_std[0]).margin(1e-5));
+  CHECK(views.clips[0] == Approx((16 - natural_pixels.mean[0]) / natural_pixels.deviation[0]).margin(1e-5));
+  CHECK(views.clips[31] == Approx((240 - natural_pixels.mean[0]) / natural_pixels.deviation[0]).margin(1e-5));
 }
 
 TEST_CASE("real pictures are read, whatever their format") {

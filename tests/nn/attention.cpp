@@ -9,7 +9,7 @@ using namespace vjepa::test;
 
 TEST_CASE("SelfAttention: the gradient is that of finite differences") {
   using Module = SelfAttention<12, 3>;
-  // More tokens than one block of queries, and not a multiple of it.
+  // Two parts of a head's keys.
   const Sequences s{.batch = 2, .tokens = 70};
   const Index n = s.rows();
   Room room;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Kills pretraining runs at twenty random moments, resumes them each time, and wants the bytes of a run left alone."""
 
+import math
 import pathlib
 import random
 import subprocess
@@ -40,10 +41,10 @@ def main():
         config = root / "run.yaml"
         config.write_text(CONFIG.replace("LIST", str(root / "videos/train.csv")))
 
-        def run(folder, seconds=None):
+        def run(folder, seconds=None, settings=()):
             """Whether the run came to its end within the time; if not, it was killed."""
             command = [pretrain, "--config", str(config), "--set", f"logging.folder={folder}", "--resume",
-                       "--watch", "7"]
+                       "--watch", "7", *settings]
             try:
                 # On a timeout, subprocess.run sends SIGKILL.
                 subprocess.run(command, check=True, timeout=seconds, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -57,6 +58,13 @@ def main():
         run(root / "whole")
         whole_time = time.monotonic() - begin
         whole = result(root / "whole")
+
+        # Clips that the device resizes train as those that workers resize, up to rounding, which grows with the steps.
+        run(root / "device", settings=["--set", "data.resize_on_device=true"])
+        device = (root / "device/jepa_r0.csv").read_text().splitlines()
+        for at_device, at_worker in zip(device[1:6], whole[2][1:6], strict=True):
+            if not math.isclose(float(at_device.split(",")[2]), float(at_worker[2]), rel_tol=1e-4):
+                sys.exit(f"the device resizes otherwise: {at_device} and {at_worker}")
 
         generator = random.Random(1)
         kills = 0

@@ -77,6 +77,10 @@ TEST_CASE("values that cannot work are refused with what would") {
   refuses("data.mask_type=blocks", "'blocks'", "multiblock3d or random_tube");
   refuses("data_aug.random_resize_scale=[1.0, 0.3]", "must rise", "up to 1");
   refuses("data.clip_part=[0.5, 1.5]", "'data.clip_part'", "up to 1");
+  CHECK_THROWS_WITH(file.read({"data.resize_on_device=true", "data.static_camera=true"}),
+                    Contains("'data.resize_on_device' does not go with static_camera"));
+  CHECK_THROWS_WITH(file.read({"data.resize_on_device=true", "data_aug.reprob=0.5"}),
+                    Contains("'data.resize_on_device' does not go with data_aug.reprob"));
   refuses("data.cache_gb=-1", "'data.cache_gb' is -1", "must not be negative");
   refuses("model.init_std=0", "'model.init_std' is 0", "above 0");
   refuses("model.recomputed_blocks=-1", "'model.recomputed_blocks' is -1", "not be below 0");

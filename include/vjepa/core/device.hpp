@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "vjepa/core/pixels.hpp"
 #include "vjepa/core/shapes.hpp"
 #include "vjepa/core/view.hpp"
 
@@ -162,6 +163,14 @@ concept Attention = requires(Context<D>& ctx, AttentionShape shape, Mat<const Sc
   D::attention_backward(ctx, shape, q, q, q, q, saved, q, out, out, out);  // dq, dk, dv
 };
 
+/// From pictures to clips.
+template <class D>
+concept Pixels = requires(Context<D>& ctx, Vec<const std::uint8_t> bytes, View<const Picture, Dyn> pictures,
+                          PixelScale scale, Clips<float> clips) {
+  // clips[b, c, t] = channel c of picture b * frames + t among the bytes, resized bilinearly, mirrored, normalised
+  D::resize_pictures(ctx, bytes, pictures, scale, clips);
+};
+
 /// Moving tokens.
 template <class D>
 concept Gather = requires(Context<D>& ctx, Clips<const float> clips, Tubelet box, TokenIndices idx,
@@ -207,6 +216,6 @@ concept Update = requires(Context<D>& ctx, AdamWStep step, Clipping<Grad<D>> cli
 };
 
 template <class D>
-concept Device = Memory<D> && Linalg<D> && Rows<D> && Attention<D> && Gather<D> && Losses<D> && Update<D>;
+concept Device = Memory<D> && Linalg<D> && Rows<D> && Attention<D> && Pixels<D> && Gather<D> && Losses<D> && Update<D>;
 
 }  // namespace vjepa

@@ -85,6 +85,8 @@ struct Estimate {
   template <class... Rest>
   static void normalize(Context&, Rest...) {}
   template <class... Rest>
+  static void resize_pictures(Context&, Rest...) {}
+  template <class... Rest>
   static void patchify(Context&, Rest...) {}
   template <class... Rest>
   static void add_positions(Context&, Rest...) {}

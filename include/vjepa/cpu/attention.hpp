@@ -143,6 +143,7 @@ struct Attention {
   static constexpr Index block = 128;             // most queries (forward) or keys (backward) held at once
   static constexpr Index queries_per_task = 512;  // most of them; a head's keys are copied once for each task
   static constexpr Index fewest_tasks = 12;       // few heads are cut into parts, so that threads end together
+  static constexpr Index smallest_part = 32;      // of queries or keys
 
   static Index pieces(Index size, Index most) {
     return (size + most - 1) / most;
@@ -162,7 +163,7 @@ struct Attention {
 
     Cut(Index n, Index most_parts)
         : size(n),
-          part_size(std::max<Index>(1, pieces(n, most_parts))),
+          part_size(std::max(smallest_part, pieces(n, most_parts))),
           parts(pieces(n, part_size)),
           block(pieces(part_size, pieces(part_size, Attention::block))) {}
 

@@ -13,6 +13,7 @@
 #include "vjepa/cpu/linalg.hpp"
 #include "vjepa/cpu/losses.hpp"
 #include "vjepa/cpu/memory.hpp"
+#include "vjepa/cpu/pixels.hpp"
 #include "vjepa/cpu/rows.hpp"
 #include "vjepa/cpu/update.hpp"
 
@@ -27,6 +28,7 @@ struct Cpu : cpu::Memory,
              cpu::Linalg<S, Gemm>,
              cpu::Rows<S>,
              cpu::Attention<S, Gemm>,
+             cpu::Pixels,
              cpu::Gather<S>,
              cpu::Losses<S>,
              cpu::Update<S> {

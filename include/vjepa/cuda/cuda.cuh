@@ -12,6 +12,7 @@
 #include "vjepa/cuda/linalg.cuh"
 #include "vjepa/cuda/losses.cuh"
 #include "vjepa/cuda/memory.cuh"
+#include "vjepa/cuda/pixels.cuh"
 #include "vjepa/cuda/rows.cuh"
 #include "vjepa/cuda/update.cuh"
 
@@ -23,7 +24,14 @@ namespace vjepa {
 /// `S` is float, or bf16: weights and activations in bfloat16; gradients of parameters, master weights, statistics and
 /// sums in float.
 template <class S, template <class> class Attn = cuda::FlashAttention>
-struct Cuda : cuda::Memory, cuda::Linalg<S>, cuda::Rows<S>, Attn<S>, cuda::Gather<S>, cuda::Losses<S>, cuda::Update<S> {
+struct Cuda : cuda::Memory,
+              cuda::Linalg<S>,
+              cuda::Rows<S>,
+              Attn<S>,
+              cuda::Pixels,
+              cuda::Gather<S>,
+              cuda::Losses<S>,
+              cuda::Update<S> {
   static_assert(std::is_same_v<S, float> || std::is_same_v<S, bf16>,
                 "vjepa::Cuda: the scalar must be float or vjepa::bf16");
   using Scalar = S;

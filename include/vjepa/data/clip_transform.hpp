@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstddef>
 #include <optional>
 #include <variant>
@@ -10,6 +11,7 @@
 #include "vjepa/core/view.hpp"
 #include "vjepa/data/auto_augment.hpp"
 #include "vjepa/data/crop.hpp"
+#include "vjepa/data/cut_clip.hpp"
 #include "vjepa/data/frames.hpp"
 #include "vjepa/data/random_augment.hpp"
 #include "vjepa/data/random_erasing.hpp"
@@ -29,6 +31,16 @@ struct ClipTransform {
   std::variant<std::monostate, RandomAugment, AutoAugment> augment;
   std::optional<RandomErasing> erasing;
 
+  /// As much of the transform as comes before resizing, drawing what all of it draws; the rest is `resize_pictures` of
+  /// a device. Not with `static_camera` or `erasing`, which change resized pixels. Augmentation overwrites `frames`.
+  void cut(Frames& frames, Random& random, CutClip& out) const {
+    assert(!static_camera && !erasing);
+    const Window window = augment_and_place(frames, random);
+    out.mirrored = window.mirrored;
+    out.frames.reshape(frames.count, window.first.height, window.first.width);
+    for (Index t = 0; t < frames.count; ++t) copy_box(frames, t, window.at(t, frames), out.frames.frame(t));
+  }
+
   /// Writes normalised pixels, [3, frames.count, size, size], to `out`. Augmentation overwrites `frames`.
   void operator()(Frames& frames, Random& random, float* out) const {
     if (static_camera) {
@@ -42,29 +54,39 @@ struct ClipTransform {
   }
 
  private:
-  /// Everything but the treatment of a static camera's background and random erasing.
-  void augmented(Frames& frames, Random& random, float* out) const {
+  /// What of a clip is seen: a box that wanders evenly from the first frame to the last.
+  struct Window {
+    Box first;
+    Box last;
+    bool mirrored;
+
+    /// The box at frame t: of the first one's size, kept inside the frame.
+    Box at(Index t, const Frames& frames) const {
+      const double part = frames.count > 1 ? static_cast<double>(t) / static_cast<double>(frames.count - 1) : 0;
+      const auto mix = [&](Index a, Index b, Index most) {
+        const double place = static_cast<double>(a) + part * static_cast<double>(b - a);
+        return std::clamp<Index>(static_cast<Index>(place), 0, most);
+      };
+      return {mix(first.top, last.top, frames.height - first.height),
+              mix(first.left, last.left, frames.width - first.width), first.height, first.width};
+    }
+  };
+
+  Window augment_and_place(Frames& frames, Random& random) const {
     if (const auto* policy = std::get_if<RandomAugment>(&augment)) (*policy)(frames, random);
     if (const auto* policy = std::get_if<AutoAugment>(&augment)) (*policy)(frames, random);
     const Box first = random_box(frames.height, frames.width, scale, aspect_ratio, random);
     const Box last = motion_shift ? random_box(frames.height, frames.width, scale, aspect_ratio, random) : first;
-    const bool mirrored = flip && random.chance(0.5);
-    for (Index t = 0; t < frames.count; ++t) {
-      const Box box = motion_shift ? between(first, last, t, frames) : first;
-      crop_resized(frames.frame(t), frames.width, box, size, mirrored, out + t * size * size,
-                   frames.count * size * size);
-    }
+    return {first, last, flip && random.chance(0.5)};
   }
 
-  /// The box at frame t: of the first one's size, kept inside the frame.
-  static Box between(const Box& first, const Box& last, Index t, const Frames& frames) {
-    const double part = frames.count > 1 ? static_cast<double>(t) / static_cast<double>(frames.count - 1) : 0;
-    const auto mix = [&](Index a, Index b, Index most) {
-      const double at = static_cast<double>(a) + part * static_cast<double>(b - a);
-      return std::clamp<Index>(static_cast<Index>(at), 0, most);
-    };
-    return {mix(first.top, last.top, frames.height - first.height),
-            mix(first.left, last.left, frames.width - first.width), first.height, first.width};
+  /// Everything but the treatment of a static camera's background and random erasing.
+  void augmented(Frames& frames, Random& random, float* out) const {
+    const Window window = augment_and_place(frames, random);
+    for (Index t = 0; t < frames.count; ++t) {
+      crop_resized(frames.frame(t), frames.width, window.at(t, frames), size, window.mirrored, out + t * size * size,
+                   frames.count * size * size);
+    }
   }
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "vjepa/core/pixels.hpp"
 #include "vjepa/core/random.hpp"
 #include "vjepa/core/view.hpp"
 #include "vjepa/data/frames.hpp"
@@ -49,38 +50,23 @@ inline Box random_box(Index height, Index width, const std::array<double, 2>& sc
   return {(height - h) / 2, (width - w) / 2, h, w};
 }
 
-/// Mean and standard deviation of the channels of natural images (ImageNet), of pixels from 0 to 255.
-inline constexpr std::array<float, 3> pixel_mean = {0.485f * 255, 0.456f * 255, 0.406f * 255};
-inline constexpr std::array<float, 3> pixel_std = {0.229f * 255, 0.224f * 255, 0.225f * 255};
-
 namespace detail {
 
-/// Where the samples of a resized axis lie: out = (1 - weight) in[low] + weight in[high].
-struct BilinearTaps {
-  std::vector<Index> low;
-  std::vector<Index> high;
-  std::vector<float> weight;
-
-  /// Centres of pixels are mapped to each other and held inside (align_corners = false).
-  BilinearTaps(Index in, Index out) {
-    const float scale = static_cast<float>(in) / static_cast<float>(out);
-    for (Index i = 0; i < out; ++i) {
-      const float at = std::max(0.0f, (static_cast<float>(i) + 0.5f) * scale - 0.5f);
-      low.push_back(std::min(static_cast<Index>(at), in - 1));
-      high.push_back(std::min(low.back() + 1, in - 1));
-      weight.push_back(at - static_cast<float>(low.back()));
-    }
-  }
-};
+/// Those of all samples of a resized axis.
+inline std::vector<BilinearTap> bilinear_taps(Index in, Index out) {
+  std::vector<BilinearTap> taps;
+  for (Index i = 0; i < out; ++i) taps.push_back(bilinear_tap(in, out, i));
+  return taps;
+}
 
 /// Resizes a row of RGB along x, mirrored where `flip` says so, into its channels: `out` is [3, size].
-inline void resize_row(const std::uint8_t* row, const BilinearTaps& taps, bool flip, float* out) {
-  const auto size = static_cast<Index>(taps.low.size());
+inline void resize_row(const std::uint8_t* row, const std::vector<BilinearTap>& taps, bool flip, float* out) {
+  const auto size = static_cast<Index>(taps.size());
   for (Index x = 0; x < size; ++x) {
-    const auto i = static_cast<std::size_t>(x);
-    const std::uint8_t* const left = row + 3 * taps.low[i];
-    const std::uint8_t* const right = row + 3 * taps.high[i];
-    const float across = taps.weight[i];
+    const BilinearTap& tap = taps[static_cast<std::size_t>(x)];
+    const std::uint8_t* const left = row + 3 * tap.low;
+    const std::uint8_t* const right = row + 3 * tap.high;
+    const float across = tap.weight;
     float* const to = out + (flip ? size - 1 - x : x);
     for (Index c = 0; c < 3; ++c) to[c * size] = (1 - across) * left[c] + across * right[c];
   }
@@ -88,12 +74,20 @@ inline void resize_row(const std::uint8_t* row, const BilinearTaps& taps, bool f
 
 }  // namespace detail
 
+/// Copies a box of frame `t`, [box.height, box.width, 3].
+inline void copy_box(const Frames& frames, Index t, const Box& box, std::uint8_t* out) {
+  for (Index y = 0; y < box.height; ++y) {
+    const std::uint8_t* const row = frames.frame(t) + ((box.top + y) * frames.width + box.left) * 3;
+    std::copy_n(row, box.width * 3, out + y * box.width * 3);
+  }
+}
+
 /// Cuts `box` out of frame [height, width, 3], resizes it to size x size by bilinear interpolation, mirrors it where
 /// `flip` says so, normalises it, and writes channel c to out + c * channel_stride, [size, size].
 inline void crop_resized(const std::uint8_t* frame, Index frame_width, const Box& box, Index size, bool flip,
                          float* out, Index channel_stride) {
-  const detail::BilinearTaps rows(box.height, size);
-  const detail::BilinearTaps columns(box.width, size);
+  const std::vector<BilinearTap> rows = detail::bilinear_taps(box.height, size);
+  const std::vector<BilinearTap> columns = detail::bilinear_taps(box.width, size);
   // Rows of the frame, resized along x, channel by channel: the last two are kept, for rows of the crop share them.
   std::vector<float> lines(static_cast<std::size_t>(2 * 3 * size));
   std::array<Index, 2> held = {-1, -1};
@@ -106,13 +100,13 @@ inline void crop_resized(const std::uint8_t* frame, Index frame_width, const Box
     return to;
   };
   for (Index y = 0; y < size; ++y) {
-    const auto i = static_cast<std::size_t>(y);
-    const float* const top = line(rows.low[i]);
-    const float* const bottom = line(rows.high[i]);
-    const float down = rows.weight[i];
+    const BilinearTap& tap = rows[static_cast<std::size_t>(y)];
+    const float* const top = line(tap.low);
+    const float* const bottom = line(tap.high);
+    const float down = tap.weight;
     for (Index c = 0; c < 3; ++c) {
-      const float mean = pixel_mean[static_cast<std::size_t>(c)];
-      const float deviation = pixel_std[static_cast<std::size_t>(c)];
+      const float mean = natural_pixels.mean[c];
+      const float deviation = natural_pixels.deviation[c];
       float* const to = out + c * channel_stride + y * size;
       for (Index x = c * size; x < (c + 1) * size; ++x) {
         to[x - c * size] = ((1 - down) * top[x] + down * bottom[x] - mean) / deviation;

@@ -21,6 +21,7 @@
 #include "vjepa/core/view.hpp"
 #include "vjepa/data/clip_sampler.hpp"
 #include "vjepa/data/clip_transform.hpp"
+#include "vjepa/data/cut_clip.hpp"
 #include "vjepa/data/sampled_clips.hpp"
 #include "vjepa/data/video_cache.hpp"
 #include "vjepa/data/video_list.hpp"
@@ -37,12 +38,14 @@ struct LoaderOptions {
   ClipTransform transform;
   bool filter_short_videos = false;                // skip what is shorter than a clip
   std::optional<std::int64_t> filter_long_videos;  // skip files of more bytes
+  bool cut_only = false;                           // clips are not resized but cut out, for a device to resize
   std::size_t cache_bytes = 0;                     // decoded videos are kept in so much memory
 };
 
 /// A batch of clips.
 struct ClipBatch {
   std::vector<float> clips;  // [num_clips * batch, 3, frames, size, size], clip 0 of all samples before clip 1
+  std::vector<CutClip> cut;  // with `cut_only`, in the place of `clips` and in their order
   std::vector<std::int64_t> labels;
   std::int64_t skipped = 0;             // videos that could not be used and were replaced
   std::vector<std::string> complaints;  // of those, the reasons not told by an earlier batch
@@ -53,7 +56,7 @@ struct ClipBatch {
 /// sample's own shuffle of the list gives next.
 class Loader {
  public:
-  /// Begins at batch `first`.
+  /// Begins at batch `first`. Throws Error when clips are to be cut only and the transform wants more.
   Loader(const VideoList& list, LoaderOptions options, std::int64_t first)
       : list_(&list),
         options_(std::move(options)),
@@ -61,6 +64,11 @@ class Loader {
         cache_(options_.cache_bytes),
         next_(first),
         next_task_(first * samples()) {
+    if (options_.cut_only && (options_.transform.static_camera || options_.transform.erasing)) {
+      fail(
+          "vjepa::Loader: clips that are only cut out cannot have static_camera or erasing, which change resized "
+          "pixels");
+    }
     for (auto& slot : slots_) reset(slot);
     const int threads = std::max(1, options_.workers);
     for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
@@ -82,6 +90,7 @@ class Loader {
     ready_.wait(lock, [&] { return slot.left == 0 || error_; });
     if (error_) std::rethrow_exception(error_);
     std::swap(current_.clips, slot.clips);
+    std::swap(current_.cut, slot.cut);
     std::swap(current_.labels, slot.labels);
     current_.skipped = 0;
     current_.complaints.clear();
@@ -105,6 +114,7 @@ class Loader {
 
   struct Slot {
     std::vector<float> clips;
+    std::vector<CutClip> cut;
     std::vector<std::int64_t> labels;
     std::vector<Skipped> skipped;  // of each sample
     Index left = 0;                // samples still to come
@@ -116,7 +126,9 @@ class Loader {
   }
 
   void reset(Slot& slot) const {
-    slot.clips.resize(static_cast<std::size_t>(options_.sampler.num_clips * samples() * clip_size()));
+    const Index clips = options_.sampler.num_clips * samples();
+    slot.clips.resize(static_cast<std::size_t>(options_.cut_only ? 0 : clips * clip_size()));
+    slot.cut.resize(static_cast<std::size_t>(options_.cut_only ? clips : 0));
     slot.labels.assign(static_cast<std::size_t>(samples()), 0);
     slot.skipped.assign(static_cast<std::size_t>(samples()), {});
     slot.left = samples();
@@ -190,8 +202,13 @@ class Loader {
       }
     }
     for (Index c = 0; c < options_.sampler.num_clips; ++c) {
-      options_.transform(sampled.clips[static_cast<std::size_t>(c)], augment,
-                         slot.clips.data() + (c * samples() + place) * clip_size());
+      Frames& frames = sampled.clips[static_cast<std::size_t>(c)];
+      const Index at = c * samples() + place;
+      if (options_.cut_only) {
+        options_.transform.cut(frames, augment, slot.cut[static_cast<std::size_t>(at)]);
+      } else {
+        options_.transform(frames, augment, slot.clips.data() + at * clip_size());
+      }
     }
     slot.labels[static_cast<std::size_t>(place)] = list_->label(video);
   }

@@ -79,12 +79,7 @@ inline Box moving_box(const Frames& frames) {
 /// The pixels of a box, of all frames.
 inline Frames cut_out(const Frames& frames, const Box& box) {
   Frames part(frames.count, box.height, box.width);
-  for (Index t = 0; t < frames.count; ++t) {
-    for (Index y = 0; y < box.height; ++y) {
-      const std::uint8_t* from = frames.frame(t) + ((box.top + y) * frames.width + box.left) * 3;
-      std::copy_n(from, box.width * 3, part.frame(t) + y * box.width * 3);
-    }
-  }
+  for (Index t = 0; t < frames.count; ++t) copy_box(frames, t, box, part.frame(t));
   return part;
 }
 

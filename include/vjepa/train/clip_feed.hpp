@@ -2,18 +2,23 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
+#include <vector>
 
 #include "vjepa/core/arena.hpp"
 #include "vjepa/core/device.hpp"
 #include "vjepa/core/error.hpp"
+#include "vjepa/core/pixels.hpp"
 #include "vjepa/core/view.hpp"
+#include "vjepa/data/cut_clip.hpp"
 
 namespace vjepa {
 
 /// The pixels of up to two steps on the device: those of the next are copied while the work on the first goes on, where
-/// the device can do both. Memory for a second is taken when there is one.
-template <Memory D>
+/// the device can do both. Memory for a second is taken when there is one. Clips that were cut out are resized when
+/// they are asked for.
+template <Device D>
 class ClipFeed {
  public:
   explicit ClipFeed(Context<D>& ctx) : ctx_(&ctx), slots_{Slot(ctx), Slot(ctx)} {}
@@ -22,24 +27,54 @@ class ClipFeed {
 
   /// Copies the pixels, which may be overwritten on return. Throws Error when two are there.
   void push(std::span<const float> pixels) {
-    if (size_ == 2) fail("vjepa::ClipFeed: the clips of two steps are there; take one before the next");
-    Slot& slot = slots_[static_cast<std::size_t>((first_ + size_) % 2)];
-    const auto count = static_cast<Index>(pixels.size());
-    if (slot.memory.size() < count) {
-      slot.memory = Array<D, float>();  // before the new one, so that both are never held
-      slot.memory = Array<D, float>(*ctx_, count);
-      slot.feed.release(*ctx_);
-    }
+    Slot& slot = free_slot(static_cast<Index>(pixels.size_bytes()));
     slot.feed.upload(*ctx_, pixels.data(), slot.memory.data(), pixels.size_bytes());
-    slot.count = count;
+    slot.count = static_cast<Index>(pixels.size());
+    slot.pictures = 0;
     ++size_;
   }
 
-  /// What was pushed first, for the context's work from here to `pop`.
+  /// Copies clips of equally many frames, to be resized to size x size. The memory is that of the largest so far, which
+  /// depends on the size of the videos. Throws Error when two are there.
+  void push(std::span<const CutClip> clips, Index size) {
+    // The pictures first, then what they speak of.
+    std::vector<Picture> pictures;
+    std::size_t begin = 0;
+    for (const CutClip& clip : clips) begin += sizeof(Picture) * static_cast<std::size_t>(clip.frames.count);
+    std::size_t end = begin;
+    for (const auto& [frames, mirrored] : clips) {
+      for (Index t = 0; t < frames.count; ++t, end += static_cast<std::size_t>(frames.frame_size())) {
+        pictures.push_back({static_cast<std::int64_t>(end), static_cast<std::int32_t>(frames.height),
+                            static_cast<std::int32_t>(frames.width), mirrored});
+      }
+    }
+    Slot& slot = free_slot(static_cast<Index>(end), static_cast<Index>(end / 4));
+    slot.feed.upload(*ctx_, pictures.data(), slot.memory.data(), begin);
+    for (const CutClip& clip : clips) {
+      slot.feed.upload(*ctx_, clip.frames.pixels.data(), slot.memory.data() + begin, clip.frames.pixels.size());
+      begin += clip.frames.pixels.size();
+    }
+    slot.pictures = static_cast<Index>(pictures.size());
+    slot.clips = static_cast<Index>(clips.size());
+    slot.size = size;
+    slot.count = slot.pictures * 3 * size * size;
+    ++size_;
+  }
+
+  /// What was pushed first, [clips, 3, frames, size, size], for the context's work from here to `pop`. Throws Error
+  /// when there is nothing.
   Vec<const float> front() {
+    if (size_ == 0) fail("vjepa::ClipFeed: there are no clips; push those of a step first");
     Slot& slot = slots_[static_cast<std::size_t>(first_)];
     slot.feed.await(*ctx_);
-    return Vec<const float>(slot.memory.data(), slot.count);
+    const std::uint8_t* const memory = slot.memory.data();
+    if (slot.pictures == 0) return Vec<const float>(reinterpret_cast<const float*>(memory), slot.count);
+    if (resized_.size() < slot.count) reallocate(resized_, slot.count);
+    D::resize_pictures(*ctx_, Vec<const std::uint8_t>(memory, slot.memory.size()),
+                       View<const Picture, Dyn>(reinterpret_cast<const Picture*>(memory), slot.pictures),
+                       natural_pixels,
+                       Clips<float>(resized_.data(), slot.clips, 3, slot.pictures / slot.clips, slot.size, slot.size));
+    return Vec<const float>(resized_.data(), slot.count);
   }
 
   void pop() {
@@ -52,13 +87,34 @@ class ClipFeed {
   struct Slot {
     explicit Slot(Context<D>& ctx) : feed(ctx) {}
 
-    Array<D, float> memory;  // outlives the feed that writes it
+    Array<D, std::uint8_t> memory;  // outlives the feed that writes it
     typename D::Feed feed;
-    Index count = 0;  // pixels that are there
+    Index count = 0;     // pixels that are there, or will be
+    Index pictures = 0;  // of clips cut out; 0: the pixels are there
+    Index clips = 0;
+    Index size = 0;
   };
+
+  /// The next slot, made large enough; memory that has to grow becomes larger by `spare` bytes than is needed.
+  Slot& free_slot(Index bytes, Index spare = 0) {
+    if (size_ == 2) fail("vjepa::ClipFeed: the clips of two steps are there; take one before the next");
+    Slot& slot = slots_[static_cast<std::size_t>((first_ + size_) % 2)];
+    if (slot.memory.size() < bytes) {
+      reallocate(slot.memory, bytes + spare);
+      slot.feed.release(*ctx_);
+    }
+    return slot;
+  }
+
+  template <class T>
+  void reallocate(Array<D, T>& array, Index count) {
+    array = Array<D, T>();  // before the new one, so that both are never held
+    array = Array<D, T>(*ctx_, count);
+  }
 
   Context<D>* ctx_;
   std::array<Slot, 2> slots_;
+  Array<D, float> resized_;  // the front's
   int first_ = 0;
   int size_ = 0;
 };

@@ -33,6 +33,9 @@ struct PretrainConfig {
     Index crop_size = 224;
     Index patch_size = 16;
     int num_workers = 1;
+    // Workers cut clips out of their videos, and the device resizes them: memory follows the size of the videos. Our
+    // own key.
+    bool resize_on_device = false;
     bool filter_short_videos = false;
     std::optional<std::int64_t> filter_long_videos;  // bytes
     double cache_gb = 0;                             // decoded videos are kept in so much memory; our own key

@@ -171,12 +171,13 @@ class PretrainRun {
     if (aug.reprob > 0) o.transform.erasing = RandomErasing{.probability = aug.reprob};
     o.filter_short_videos = data.filter_short_videos;
     o.filter_long_videos = data.filter_long_videos;
+    o.cut_only = data.resize_on_device;
     o.cache_bytes = static_cast<std::size_t>(data.cache_gb * 1e9);
     return o;
   }
 
   /// Waits for the clips of a step and stages them.
-  const ClipBatch& load(Loader& loader, Progress& progress) {
+  void load(Loader& loader, Progress& progress) {
     const auto begin = Clock::now();
     const ClipBatch& batch = loader.next();
     waited_ += milliseconds(Clock::now() - begin);
@@ -185,27 +186,25 @@ class PretrainRun {
       std::fprintf(stderr, "skipped: %s\n", complaint.c_str());
     }
     skipped_ = batch.skipped;
-    trainer_.stage(batch.clips);
-    return batch;
+    if (config_.data.resize_on_device) {
+      trainer_.stage(batch.cut);
+    } else {
+      trainer_.stage(batch.clips);
+    }
   }
-
-  bool watches(std::int64_t step) const { return watch_ && step % options_.watch == 0; }
 
   /// One step; returns what to say of it.
   std::string step(Loader& loader, CsvLog& log, Progress& progress) {
     const auto begin = Clock::now();
     const double waited = waited_;
     std::optional<FeatureSpread> spread;
-    if (trainer_.staged() == 0) {
-      const ClipBatch& batch = load(loader, progress);
-      if (watches(position_.steps)) spread = trainer_.target_spread(batch.clips);
-    }
+    if (trainer_.staged() == 0) load(loader, progress);
+    if (watch_ && position_.steps % options_.watch == 0) spread = trainer_.target_spread();
     const auto loaded = Clock::now();
     ++position_.batches_read;
     position_.videos_skipped += skipped_;
-    // The next clips are staged while the device works, unless they are to be watched on the host, too.
-    const std::int64_t next = position_.steps + 1;
-    const bool ahead = D::Feed::beside && next < ipe_ * config_.optimization.epochs && !watches(next);
+    // The next clips are staged while the device works.
+    const bool ahead = D::Feed::beside && position_.steps + 1 < ipe_ * config_.optimization.epochs;
     const StepReport report = trainer_.step_staged([&] {
       if (ahead) load(loader, progress);
     });

@@ -13,6 +13,7 @@
 #include "vjepa/core/error.hpp"
 #include "vjepa/core/shapes.hpp"
 #include "vjepa/core/workspace.hpp"
+#include "vjepa/data/cut_clip.hpp"
 #include "vjepa/mask/masks.hpp"
 #include "vjepa/model/weights.hpp"
 #include "vjepa/optim/adamw.hpp"
@@ -102,6 +103,17 @@ class Pretrainer {
     clips_in(clips.size());
     feed_.push(clips);
   }
+  /// The same for clips that were cut out, which the device resizes, mirrors and normalises.
+  void stage(std::span<const CutClip> clips) {
+    static_assert(Encoder::dims.channels == 3, "vjepa::Pretrainer: clips that are cut out of videos have 3 channels");
+    for (const CutClip& clip : clips) {
+      if (clip.frames.count != size_.frames) {
+        fail("vjepa::Pretrainer: a clip of ", clip.frames.count, " frames where ", size_.frames, " are expected");
+      }
+    }
+    clips_in(clips.size() * static_cast<std::size_t>(3 * size_.frames * size_.height * size_.width));
+    feed_.push(clips, size_.height);
+  }
   /// Steps whose clips are on the device.
   int staged() const { return feed_.size(); }
 
@@ -117,16 +129,15 @@ class Pretrainer {
     return train(feed_.front(), masks, meanwhile);
   }
 
-  /// How the targets of clips like those of a step spread, as the loss takes them: of tokens evenly chosen among those
-  /// of the first few clips.
-  FeatureSpread target_spread(std::span<const float> clips) {
+  /// How the targets of the clips that were staged first spread, as the loss takes them: of tokens evenly chosen among
+  /// those of the first few clips. Throws Error when none are.
+  FeatureSpread target_spread() {
     constexpr Index most_clips = 8;
     constexpr Index most_rows = 512;
-    const Index all = clips_in(clips.size());
+    const Vec<const float> pixels = feed_.front();
+    const Index all = clips_in(static_cast<std::size_t>(pixels.size()));
     const Index count = std::min(all, most_clips * config_.data.num_clips);
-    const Array<D, float> pixels(
-        *ctx_, clips.first(clips.size() / static_cast<std::size_t>(all) * static_cast<std::size_t>(count)));
-    const Batch batch(*this, Vec<const float>(pixels.view()), {});
+    const Batch batch(*this, pixels.slice(0, pixels.size() / all * count), {});
     const Array<D, Scalar<D>> features(*ctx_, count * grid_.size() * Encoder::dim);
     const Out<D, Encoder::dim> h(features.data(), count * grid_.size());
     workspace_.run(*ctx_, [&]<class E>(Context<E>& ctx, Arena<E>& arena) {

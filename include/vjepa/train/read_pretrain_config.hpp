@@ -49,6 +49,7 @@ inline PretrainConfig::Data read_data(YamlSection s) {
   d.crop_size = s.get<Index>("crop_size", d.crop_size);
   d.patch_size = s.get<Index>("patch_size", d.patch_size);
   d.num_workers = s.get<int>("num_workers", d.num_workers);
+  d.resize_on_device = s.get<bool>("resize_on_device", d.resize_on_device);
   d.filter_short_videos = s.get<bool>("filter_short_videos", d.filter_short_videos);
   d.filter_long_videos = s.find<std::int64_t>("filter_long_videos");
   d.cache_gb = s.get<double>("cache_gb", d.cache_gb);
@@ -60,6 +61,9 @@ inline PretrainConfig::Data read_data(YamlSection s) {
                                    {"crop_size", d.crop_size},
                                    {"patch_size", d.patch_size}}) {
     if (value < 1) s.reject(key, "is ", value, "; it must be at least 1");
+  }
+  if (d.resize_on_device && d.static_camera) {
+    s.reject("resize_on_device", "does not go with static_camera, which changes resized pixels; set one to false");
   }
   if (d.num_workers < 0) s.reject("num_workers", "is ", d.num_workers, "; it must not be negative");
   if (d.cache_gb < 0) s.reject("cache_gb", "is ", d.cache_gb, "; it must not be negative, and 0 keeps nothing");
@@ -241,6 +245,9 @@ inline PretrainConfig read_pretrain_config(YamlSection& root) {
                         .optimization = detail::read_optimization(root.section("optimization"))};
   for (YamlSection& s : root.sections("mask")) {
     config.mask.push_back(detail::read_mask(std::move(s), config.data.mask_type));
+  }
+  if (config.data.resize_on_device && config.data_aug.reprob > 0) {
+    root.reject("data.resize_on_device", "does not go with data_aug.reprob above 0, which erases resized pixels");
   }
   if (config.mask.empty()) root.reject("mask", "lists no mask; a run needs at least one");
   root.finish();
