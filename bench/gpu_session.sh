@@ -37,7 +37,8 @@ check() {
 }
 
 check card nvidia-smi
-step machine bash -c 'nvcc --version; lscpu | head -20; free -g'
+# The last tells whether the card could decode video (NVDEC).
+step machine bash -c 'nvcc --version; lscpu | head -20; free -g; ldconfig -p | grep nvcuvid || echo "no libnvcuvid"'
 
 if [ -z "$bin" ]; then
   step configure cmake -S . -B build/gpu -G Ninja -D CMAKE_BUILD_TYPE=Release -D VJEPA_CUDA=ON \
@@ -74,6 +75,7 @@ vit_large bfloat16 24
 vit_huge bfloat16 24
 vit_large float32 4
 CASES
+wanted speed && step cut-vit_large-24 timeout 300 "$bin/bench_step_cuda" cut_step vit_large bfloat16 24 12
 for blocks in 3 12; do  # activations computed again, for less memory
   wanted speed && step "recomputed-vit_large-$blocks" timeout 300 "$bin/bench_step_cuda" step vit_large bfloat16 24 12 \
     224 "$blocks"

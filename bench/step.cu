@@ -14,15 +14,16 @@ using namespace vjepa;
 
 namespace {
 
-constexpr const char* usage = R"(bench_step_cuda stages|step|forward MODEL DTYPE BATCH [STEPS [CROP [RECOMPUTED]]]
+constexpr const char* usage = R"(bench_step_cuda WHAT MODEL DTYPE BATCH [STEPS [CROP [RECOMPUTED]]]
 
-  stages    a table of the step's stages
-  step      whole training steps, as one line of JSON
-  forward   forward passes of the encoder, likewise
-  MODEL     vit_base, vit_large or vit_huge
-  DTYPE     float32 or bfloat16
-  STEPS     repetitions of step and forward, after two that are not counted (10)
-  CROP      pixels (224)
+  WHAT        stages: a table of the step's stages
+              step: whole training steps, as one line of JSON
+              cut_step: the same with clips that come as bytes and that the device resizes
+              forward: forward passes of the encoder, likewise
+  MODEL       vit_base, vit_large or vit_huge
+  DTYPE       float32 or bfloat16
+  STEPS       repetitions of steps and forward passes, after two that are not counted (10)
+  CROP        pixels (224)
   RECOMPUTED  blocks of the encoder whose activations the backward pass computes again (0); flops count that, too
 )";
 
@@ -54,8 +55,8 @@ void run(const std::string& what, const std::string& model, const std::string& d
     if (what == "stages") return bench::StepBench<D, Encoder>(workload).run(model);
     Context<D> ctx;
     print(what, model, dtype, D::describe(ctx), workload,
-          what == "step" ? bench::whole_step<D, Encoder>(ctx, workload, steps)
-                         : bench::whole_forward<D, Encoder>(ctx, workload, steps));
+          what != "forward" ? bench::whole_step<D, Encoder>(ctx, workload, steps)
+                            : bench::whole_forward<D, Encoder>(ctx, workload, steps));
   });
 }
 
@@ -66,9 +67,10 @@ int main(int argc, char** argv) {
   const auto number = [&](int i, int otherwise) { return argc > i ? std::atoi(argv[i]) : otherwise; };
   const std::string what = word(1);
   const std::string dtype = word(3);
-  const bench::Workload workload{.batch = number(4, 0), .crop = number(6, 224), .recomputed_blocks = number(7, 0)};
+  const bench::Workload workload{
+      .batch = number(4, 0), .crop = number(6, 224), .recomputed_blocks = number(7, 0), .cut = what == "cut_step"};
   const int steps = number(5, 10);
-  const bool known = (what == "stages" || what == "step" || what == "forward") &&
+  const bool known = (what == "stages" || what == "step" || what == "cut_step" || what == "forward") &&
                      (dtype == "float32" || dtype == "bfloat16") && workload.batch > 0 && steps > 0;
   if (!known || argc > 8) {
     std::fputs(usage, stderr);

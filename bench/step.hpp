@@ -4,6 +4,8 @@
 // against the operations they cannot avoid and the best matrix-product rate of the same run.
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "vjepa/core/error.hpp"
 #include "vjepa/core/estimate.hpp"
 #include "vjepa/core/random.hpp"
+#include "vjepa/data/cut_clip.hpp"
 #include "vjepa/mask/masks.hpp"
 #include "vjepa/model/predictor.hpp"
 #include "vjepa/train/pretrainer.hpp"
@@ -26,6 +29,7 @@ struct Workload {
   Index frames = 16;
   Index crop = 224;             // pixels, square
   Index recomputed_blocks = 0;  // of the encoder, in training
+  bool cut = false;             // clips come as bytes that the device resizes
 
   ClipSize clip() const { return {.frames = frames, .height = crop, .width = crop}; }
 };
@@ -51,6 +55,17 @@ inline PretrainConfig official(const Workload& w) {
 template <class Encoder>
 using OfficialPredictor =
     Predictor<PredictorDims{.encoder_dim = Encoder::dim, .dim = 384, .heads = Encoder::dims.heads}>;
+
+/// Clips as they are cut out of videos of 320x240, of the mean area of random crops.
+inline std::vector<CutClip> random_cut_clips(const Workload& w) {
+  Random random({.seed = 2});
+  std::vector<CutClip> clips(static_cast<std::size_t>(w.batch));
+  for (CutClip& clip : clips) {
+    clip.frames = Frames(w.frames, 200, 250);
+    for (std::uint8_t& pixel : clip.frames.pixels) pixel = static_cast<std::uint8_t>(random.below(256));
+  }
+  return clips;
+}
 
 /// Pixels as they come from the loader, [batch, 3, frames, crop, crop].
 inline std::vector<float> random_clips(const Workload& w) {

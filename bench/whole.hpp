@@ -54,7 +54,8 @@ template <class D, class Encoder>
 Whole whole_step(Context<D>& ctx, const Workload& workload, int steps) {
   using Guess = OfficialPredictor<Encoder>;
   const PretrainConfig config = official(workload);
-  const std::vector<float> clips = random_clips(workload);
+  const std::vector<float> clips = workload.cut ? std::vector<float>() : random_clips(workload);
+  const std::vector<CutClip> cut = workload.cut ? random_cut_clips(workload) : std::vector<CutClip>();
   Pretrainer<D, Encoder, Guess> trainer(ctx, config, 300);
   const std::vector<Masks> masks = sample_masks(config, trainer.grid(), workload.batch, 0);
   const StepCost cost = step_cost<D, Encoder, Guess>(config, masks);
@@ -63,13 +64,14 @@ Whole whole_step(Context<D>& ctx, const Workload& workload, int steps) {
     whole.kept.push_back(m.kept);
     whole.hidden.push_back(m.hidden);
   }
-  trainer.stage(clips);
+  const auto stage = [&] { workload.cut ? trainer.stage(cut) : trainer.stage(clips); };
+  stage();
   repeat_whole<D>(ctx, whole, steps, [&] {
     // As a run does: clips are copied beside the work on those before, or before it.
     trainer.step_staged(masks, [&] {
-      if (D::Feed::beside) trainer.stage(clips);
+      if (D::Feed::beside) stage();
     });
-    if (!D::Feed::beside) trainer.stage(clips);
+    if (!D::Feed::beside) stage();
   });
   return whole;
 }

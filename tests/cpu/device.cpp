@@ -174,6 +174,14 @@ TEMPLATE_LIST_TEST_CASE("products with weights", "", Devices) {
                                Vec<T>(dx_sums.data(), k), Mat<S>(active.data(), m, k));
   require_close(dx, m * k, tolerance<S>(20), [&](Index i) { return data_gradient(i) * gelu_derivative(x[i]); });
   require_close(active, m * k, tolerance<S>(20), [&](Index i) { return gelu(x[i]); });
+  Tensor<S> in_place = x;
+  auto dx_again = Tensor<S>::poisoned(m * k);
+  Tensor<T> dx_sums_again = dx_sums_before;
+  D::linear_backward_data_gelu(ctx, Mat<const S>(dy.values.data(), m, n), wv,
+                               Mat<const S>(in_place.values.data(), m, k), Mat<S>(dx_again.data(), m, k),
+                               Vec<T>(dx_sums_again.data(), k), Mat<S>(in_place.data(), m, k));
+  require_close(in_place, m * k, 0, [&](Index i) { return active[i]; });
+  require_close(dx_again, m * k, 0, [&](Index i) { return dx[i]; });
   require_close(dx_sums, k, tolerance<T>(20), [&](Index j) {
     double sum = dx_sums_before[j];
     for (Index r = 0; r < m; ++r) sum += dx[r * k + j];

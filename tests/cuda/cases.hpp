@@ -146,6 +146,10 @@ class Cases {
     keep("linear_backward_data_gelu", dbefore);
     keep("linear_backward_data_gelu db", dbefore_sums);
     keep("linear_backward_data_gelu value", value);
+    D::linear_backward_data_gelu(*ctx_, matrix(dy, m), matrix(w, n), matrix(before, m), matrix(dbefore, m),
+                                 dbefore_sums.view(), matrix(before, m));
+    keep("linear_backward_data_gelu in place", dbefore);
+    keep("linear_backward_data_gelu value in place", before);
     const auto dw = random<T>(n * k);
     const auto db = random<T>(n);
     D::linear_backward_weights(*ctx_, matrix(x, m), matrix(dy, m), matrix(dw, n), db.view());

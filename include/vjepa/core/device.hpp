@@ -140,7 +140,7 @@ concept Linalg = requires(Context<D>& ctx, Mat<const Scalar<D>> x, Mat<const Sca
   D::linear_backward_data(ctx, x, w, y);          // dx = dy w
   D::linear_backward_weights(ctx, x, x, dw, db);  // dw += dyᵀ x, db += column sums of dy; an empty db is left out
   // From the gradient of gelu's value through w to that of what it was taken of, and that value again:
-  // dx = (dy w) * gelu'(pre), db += column sums of dx, y = gelu(pre).
+  // dx = (dy w) * gelu'(pre), db += column sums of dx, y = gelu(pre); y may be pre.
   D::linear_backward_data_gelu(ctx, x, w, x, y, db, y);
 };
 

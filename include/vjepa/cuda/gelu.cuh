@@ -85,7 +85,8 @@ __global__ void gelu_backward_kernel(Mat<const S> x, Mat<S> dy, Mat<S> y, Index 
   write_column_partials(sum, column, partials.row(blockIdx.y), x.cols());
 }
 
-/// From the gradient `dy` of gelu's value to that of x, in its place; sums[j] += column sums of that; y = gelu(x).
+/// From the gradient `dy` of gelu's value to that of x, in its place; sums[j] += column sums of that; y = gelu(x),
+/// which may be x.
 template <class S>
 void gelu_backward(Context& ctx, Mat<const S> x, Mat<S> dy, Vec<float> sums, Mat<S> y) {
   assert(dy.rows() == x.rows() && dy.cols() == x.cols() && y.rows() == x.rows() && y.cols() == x.cols());

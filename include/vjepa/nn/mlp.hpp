@@ -31,7 +31,8 @@ struct Mlp {
     Fc2::visit(p.fc2, visitor.scope("fc2"), out_variance);
   }
 
-  /// What GELU was taken of, [rows, Hidden]; its value is cheap to compute again. Empty, it is not kept.
+  /// What GELU was taken of, [rows, Hidden]; its value is cheap to compute again, and takes its place then. Empty, it is
+  /// not kept.
   template <Device D>
   struct Saved {
     Out<D, Hidden> pre;
@@ -49,12 +50,12 @@ struct Mlp {
     D::linear_residual(ctx, active, p.fc2.weight, p.fc2.bias, skip, y);
   }
 
-  /// Overwrites dx with the gradient of x (that of skip is dy), accumulates into g.
+  /// Overwrites dx with the gradient of x (that of skip is dy) and what was saved, accumulates into g.
   template <Device D>
   static void backward(Context<D>& ctx, Arena<D>& arena, const Params<const Scalar<D>>& p, In<D, N> x,
                        const Saved<D>& saved, In<D, N> dy, Out<D, N> dx, const Params<Grad<D>>& g) {
     const typename Arena<D>::Scope scope(arena);
-    const auto active = arena.template take<Scalar<D>, Dyn, Hidden>(x.rows());
+    const auto active = saved.pre;
     const auto dpre = arena.template take<Scalar<D>, Dyn, Hidden>(x.rows());
     D::linear_backward_data_gelu(ctx, dy, p.fc2.weight, saved.pre, dpre, g.fc1.bias, active);
     D::linear_backward_weights(ctx, active, dy, g.fc2.weight, g.fc2.bias);
