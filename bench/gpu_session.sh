@@ -6,8 +6,9 @@
 # LOGS is a folder for the logs; a short table comes last on the screen. BIN is a folder with test_cuda, bench_step_cuda
 # and bench_attention_cuda that were built elsewhere (with -D VJEPA_NATIVE=OFF, by the same CUDA): a machine with a GPU
 # may lack what building needs. Without BIN, or with "", they are built here, in build/gpu. The parts are tests,
-# sanitizer, speed and pytorch (which takes its shapes from the logs of speed); without a PART, all of them. The status
-# is 1 if a check failed; a measurement that fails says so and stops nothing.
+# programs (vjepa-pretrain, vjepa-synth and vjepa-extract, in BIN too), sanitizer, speed and pytorch (which takes its
+# shapes from the logs of speed); without a PART, all of them. The status is 1 if a check failed; a measurement that
+# fails says so and stops nothing.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 logs=${1:?give a folder for the logs}
@@ -15,7 +16,7 @@ mkdir -p "$logs"
 logs=$(cd "$logs" && pwd)
 bin=${2:-}
 parts=" ${*:3} "
-[ "$parts" = "  " ] && parts=" tests sanitizer speed pytorch "
+[ "$parts" = "  " ] && parts=" tests programs sanitizer speed pytorch "
 failed=0
 summary=$logs/summary.txt
 : >"$summary"
@@ -42,12 +43,17 @@ step machine bash -c 'nvcc --version; lscpu | head -20; free -g; ldconfig -p | g
 
 if [ -z "$bin" ]; then
   step configure cmake -S . -B build/gpu -G Ninja -D CMAKE_BUILD_TYPE=Release -D VJEPA_CUDA=ON \
-    -D CMAKE_CUDA_ARCHITECTURES=90-real -D VJEPA_BUILD_PROGRAMS=OFF || exit 1
-  step build cmake --build build/gpu --target test_cuda bench_step_cuda bench_attention_cuda || exit 1
+    -D CMAKE_CUDA_ARCHITECTURES=90-real -D VJEPA_BUILD_PROGRAMS="$(wanted programs && echo ON || echo OFF)" || exit 1
+  step build cmake --build build/gpu --target test_cuda bench_step_cuda bench_attention_cuda \
+    $(wanted programs && echo vjepa-pretrain vjepa-synth vjepa-extract) || exit 1
   bin=build/gpu/bin
 fi
 
 wanted tests && check tests timeout 600 "$bin/test_cuda" -d yes
+if wanted programs; then
+  check programs timeout 600 python3 tests/programs/gpu.py "$bin"/vjepa-{pretrain,synth,extract}
+  check kill_and_resume timeout 600 python3 tests/programs/kill_and_resume.py "$bin"/vjepa-{pretrain,synth} cuda:0
+fi
 if ! wanted sanitizer; then
   :
 elif command -v compute-sanitizer >/dev/null; then

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Kills pretraining runs at twenty random moments, resumes them each time, and wants the bytes of a run left alone."""
+"""Kills pretraining runs at twenty random moments, resumes them each time, and wants the bytes of a run left alone.
+
+  kill_and_resume.py VJEPA_PRETRAIN VJEPA_SYNTH [DEVICE]"""
 
 import math
 import pathlib
@@ -33,7 +35,7 @@ def result(folder):
 
 
 def main():
-    pretrain, synth = sys.argv[1:]
+    pretrain, synth, *device = sys.argv[1:]
     with tempfile.TemporaryDirectory() as name:
         root = pathlib.Path(name)
         subprocess.run([synth, "--out", str(root / "videos"), "--clips", "8", "--size", "64", "--validation", "0"],
@@ -45,6 +47,8 @@ def main():
             """Whether the run came to its end within the time; if not, it was killed."""
             command = [pretrain, "--config", str(config), "--set", f"logging.folder={folder}", "--resume",
                        "--watch", "7", *settings]
+            if device:
+                command += ["--device", *device]
             try:
                 # On a timeout, subprocess.run sends SIGKILL.
                 subprocess.run(command, check=True, timeout=seconds, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -60,11 +64,10 @@ def main():
         whole = result(root / "whole")
 
         # Clips that the device resizes train as those that workers resize, up to rounding, which grows with the steps.
-        run(root / "device", settings=["--set", "data.resize_on_device=true"])
-        device = (root / "device/jepa_r0.csv").read_text().splitlines()
-        for at_device, at_worker in zip(device[1:6], whole[2][1:6], strict=True):
-            if not math.isclose(float(at_device.split(",")[2]), float(at_worker[2]), rel_tol=1e-4):
-                sys.exit(f"the device resizes otherwise: {at_device} and {at_worker}")
+        run(root / "resized", settings=["--set", "data.resize_on_device=true"])
+        for resized, row in zip(result(root / "resized")[2][1:6], whole[2][1:6], strict=True):
+            if not math.isclose(float(resized[2]), float(row[2]), rel_tol=1e-4):
+                sys.exit(f"the device resizes otherwise: {resized} and {row}")
 
         generator = random.Random(1)
         kills = 0

@@ -31,8 +31,8 @@ struct Mlp {
     Fc2::visit(p.fc2, visitor.scope("fc2"), out_variance);
   }
 
-  /// What GELU was taken of, [rows, Hidden]; its value is cheap to compute again, and takes its place then. Empty, it is
-  /// not kept.
+  /// What GELU was taken of, [rows, Hidden]; its value is cheap to compute again, and takes its place then. Empty, it
+  /// is not kept.
   template <Device D>
   struct Saved {
     Out<D, Hidden> pre;

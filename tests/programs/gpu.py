@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""vjepa-pretrain and vjepa-extract on a GPU beside the CPU: runs that repeat to the byte, losses and features that agree.
+
+  gpu.py VJEPA_PRETRAIN VJEPA_SYNTH VJEPA_EXTRACT [DEVICE]
+
+Skips, saying so, where DEVICE (cuda:0) cannot be used."""
+
+import array
+import math
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+CONFIG = """
+app: vjepa
+data: {datasets: [LIST], batch_size: 4, num_frames: 8, sampling_rate: 2, crop_size: 64, num_workers: 2}
+mask:
+  - {num_blocks: 4, spatial_scale: [0.15, 0.15]}
+  - {num_blocks: 2, spatial_scale: [0.5, 0.5]}
+meta: {seed: 7}
+model: {model_name: vit_tiny, pred_depth: 2, pred_embed_dim: 192}
+optimization: {ipe: 10, epochs: 2, warmup: 1, start_lr: 0.0002, lr: 0.001, final_lr: 1.0e-6, weight_decay: 0.04,
+               final_weight_decay: 0.4, clip_grad: 10.0, ema: [0.99, 1.0]}
+"""
+
+# Relative, over the first ten steps, through which rounding grows.
+TOLERANCES = {"float32": 1e-3, "bfloat16": 2e-2}
+
+
+def losses(folder):
+    return [float(line.split(",")[2]) for line in (folder / "jepa_r0.csv").read_text().splitlines()[1:11]]
+
+
+def features(path):
+    """The float32 values of a .npy file, whatever their shape."""
+    raw = path.read_bytes()
+    return array.array("f", raw[10 + int.from_bytes(raw[8:10], "little"):])
+
+
+def relative_error(got, expected):
+    assert len(got) == len(expected), (len(got), len(expected))
+    return math.dist(got, expected) / math.hypot(*expected)
+
+
+def main():
+    pretrain, synth, extract, *given = sys.argv[1:]
+    device = given[0] if given else "cuda:0"
+    with tempfile.TemporaryDirectory() as name:
+        root = pathlib.Path(name)
+        subprocess.run([synth, "--out", str(root / "videos"), "--clips", "16", "--size", "80", "--validation", "0"],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        config = root / "run.yaml"
+        config.write_text(CONFIG.replace("LIST", str(root / "videos/train.csv")))
+
+        def train(folder, where, *settings):
+            command = [pretrain, "--config", str(config), "--device", where, "--set", f"logging.folder={folder}"]
+            for setting in settings:
+                command += ["--set", setting]
+            return subprocess.run(command, capture_output=True, text=True)
+
+        first = train(root / "float32", device)
+        if f"{device}: this " in first.stderr:
+            print(f"SKIPPED: {first.stderr.strip()}")
+            return
+        assert first.returncode == 0, first.stderr
+        for dtype, tolerance in TOLERANCES.items():
+            of_cpu = root / f"{dtype}-cpu"
+            runs = {root / dtype: (device,), root / f"{dtype}-again": (device,), of_cpu: ("cpu",),
+                    root / f"{dtype}-resized": (device, "data.resize_on_device=true")}
+            for folder, (where, *settings) in runs.items():
+                if folder.exists():
+                    continue
+                done = train(folder, where, f"meta.dtype={dtype}", *settings)
+                assert done.returncode == 0, done.stderr
+            one, other = ((root / f / "jepa-latest.safetensors").read_bytes() for f in (dtype, f"{dtype}-again"))
+            assert one == other, f"{dtype}: two runs on {device} differ"
+            for folder in runs:
+                for step, (got, expected) in enumerate(zip(losses(folder), losses(of_cpu), strict=True)):
+                    assert math.isclose(got, expected, rel_tol=tolerance), (folder.name, step, got, expected)
+
+            found = {}
+            for where in (device, "cpu"):
+                out = root / f"{dtype}-{where.replace(':', '')}.npy"
+                subprocess.run([extract, "--checkpoint", of_cpu / "jepa-latest.safetensors", "--dtype", dtype, "--device",
+                                where, "--out", out, root / "videos/clips"], check=True, capture_output=True)
+                found[where] = features(out)
+            error = relative_error(found[device], found["cpu"])
+            assert error < tolerance, (dtype, error)
+            print(f"{dtype}: {device} repeats, trains as the CPU does, and its features differ by {error:.1e}")
+
+
+if __name__ == "__main__":
+    main()
