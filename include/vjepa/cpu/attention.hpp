@@ -145,10 +145,6 @@ struct Attention {
   static constexpr Index fewest_tasks = 12;       // few heads are cut into parts, so that threads end together
   static constexpr Index smallest_part = 32;      // of queries or keys
 
-  static Index pieces(Index size, Index most) {
-    return (size + most - 1) / most;
-  }
-
   static Index parts_of_head(const AttentionShape& shape) {
     return pieces(fewest_tasks, std::max<Index>(1, shape.batch * shape.heads));
   }

@@ -115,6 +115,11 @@ void parallel_for(const Context& ctx, Index count, Body&& body) {
 #endif
 }
 
+/// How many pieces of at most `most` things `count` of them make.
+inline Index pieces(Index count, Index most) {
+  return (count + most - 1) / most;
+}
+
 /// [begin, end) of chunk `i` when `count` things are cut into chunks of `chunk`.
 struct Range {
   Index begin;
@@ -124,7 +129,7 @@ struct Range {
 /// Runs body(range, chunk index, thread) over consecutive ranges of `chunk` things.
 template <class Body>
 void parallel_chunks(const Context& ctx, Index count, Index chunk, Body&& body) {
-  parallel_for(ctx, (count + chunk - 1) / chunk, [&](Index i, int thread) {
+  parallel_for(ctx, pieces(count, chunk), [&](Index i, int thread) {
     body(Range{i * chunk, std::min(count, (i + 1) * chunk)}, i, thread);
   });
 }

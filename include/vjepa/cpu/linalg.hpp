@@ -29,8 +29,6 @@ struct TileGrid {
     }
   }
 
-  static Index pieces(Index size, Index most) { return (size + most - 1) / most; }
-
   /// Size of the pieces when `size` is cut into equal ones of at most `most`, a multiple of 16.
   static Index split(Index size, Index most) {
     const Index count = std::max<Index>(1, pieces(size, most));
@@ -135,8 +133,8 @@ struct Linalg {
   static void product(Context& ctx, Operand<S> a, Operand<S> b, Index m, Index n, Index k, Store&& store) {
     if (m == 0 || n == 0) return;
     const TileGrid grid(m, n);
-    const Index across = TileGrid::pieces(n, grid.cols);
-    parallel_for(ctx, TileGrid::pieces(m, grid.rows) * across, [&](Index i, int thread) {
+    const Index across = pieces(n, grid.cols);
+    parallel_for(ctx, pieces(m, grid.rows) * across, [&](Index i, int thread) {
       const Index row = i / across * grid.rows;
       const Index col = i % across * grid.cols;
       const Index height = std::min(grid.rows, m - row);

@@ -13,7 +13,7 @@ namespace vjepa::cpu {
 template <class Term>
 double ordered_sum(Context& ctx, Index count, Term&& term) {
   constexpr Index chunk = 4096;
-  const Index chunks = (count + chunk - 1) / chunk;
+  const Index chunks = pieces(count, chunk);
   double* const partials = ctx.shared<double>(chunks);
   parallel_chunks(ctx, count, chunk, [&](Range r, Index c, int) {
     double sum = 0;

@@ -81,7 +81,7 @@ struct Rows {
     const Index rows = x.rows();
     const Index n = x.cols();
     const Index chunk = rows_per_partial(rows);
-    const Index chunks = (rows + chunk - 1) / chunk;
+    const Index chunks = pieces(rows, chunk);
     T* const partials = ctx.shared<T>(chunks * 2 * n);
     parallel_chunks(ctx, rows, chunk, [&](Range r, Index c, int) {
       T* const gamma_sums = partials + c * n;
@@ -138,7 +138,7 @@ struct Rows {
     const Index rows = x.rows();
     const Index n = x.cols();
     const Index chunk = rows_per_partial(rows);
-    const Index chunks = (rows + chunk - 1) / chunk;
+    const Index chunks = pieces(rows, chunk);
     T* const partials = ctx.shared<T>(chunks * n);
     parallel_chunks(ctx, rows, chunk, [&](Range r, Index c, int) {
       T* const partial = partials + c * n;
