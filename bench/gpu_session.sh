@@ -87,6 +87,18 @@ for blocks in 3 12; do  # activations computed again, for less memory
     224 "$blocks"
 done
 
+# The same work started kernel by kernel and as one graph, where kernels are short.
+while wanted speed && read -r what model dtype batch; do
+  for how in "" graphs; do
+    step "short-$what-$model-$dtype-$batch${how:+-$how}" timeout 300 "$bin/bench_step_cuda" "$what" "$model" "$dtype" \
+      "$batch" 30 224 0 $how
+  done
+done <<'CASES'
+forward vit_base bfloat16 1
+step vit_base bfloat16 2
+step vit_large bfloat16 24
+CASES
+
 # PyTorch on the same card, with the numbers of tokens that the masks of vjepa's step kept.
 masks='import json, sys; run = json.loads(open(sys.argv[1]).readlines()[-1])
 print(*(word for key in ("kept", "hidden") for word in (f"--{key}", ",".join(map(str, run[key])))))'

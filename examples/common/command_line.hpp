@@ -9,6 +9,7 @@
 #include <system_error>
 #include <vector>
 
+#include "common/gpu.hpp"
 #include "vjepa/core/error.hpp"
 
 /// What the command lines of the programs share.
@@ -55,15 +56,18 @@ inline std::string required(const Given& given, const char* name, const char* va
 /// The options that say what computes.
 inline void add_device(po::options_description& options) {
   options.add_options()("device", po::value<std::string>()->default_value("cpu"), "cpu, or a GPU: cuda:0")(
-      "threads", po::value<int>()->default_value(0), "threads of computation on the CPU; 0: every core");
+      "threads", po::value<int>()->default_value(0), "threads of computation on the CPU; 0: every core")(
+      "tf32", po::bool_switch(), "on a GPU, in float32: faster products whose factors keep 10 bits")(
+      "cuda-graphs", po::bool_switch(), "on a GPU: work of repeated shapes is started by one call; for small models");
 }
 
-/// What --device and --threads say.
+/// What the options of `add_device` say.
 struct Device {
-  std::optional<int> gpu;  // N of cuda:N, the first for cuda, none for cpu
+  std::optional<Gpu> gpu;  // none for cpu
   int threads = 0;
 };
 
+/// N of cuda:N, the first for cuda, none for cpu.
 inline std::optional<int> gpu_number(const std::string& name) {
   if (name == "cpu") return std::nullopt;
   if (name == "cuda") return 0;
@@ -77,7 +81,14 @@ inline std::optional<int> gpu_number(const std::string& name) {
 }
 
 inline Device device(const Given& given) {
-  const Device chosen{.gpu = gpu_number(given["device"].as<std::string>()), .threads = given["threads"].as<int>()};
+  Device chosen{.gpu = {}, .threads = given["threads"].as<int>()};
+  if (const auto number = gpu_number(given["device"].as<std::string>())) {
+    chosen.gpu = {.number = *number, .tf32 = given["tf32"].as<bool>(), .graphs = given["cuda-graphs"].as<bool>()};
+  } else {
+    for (const char* option : {"tf32", "cuda-graphs"}) {
+      if (given[option].as<bool>()) vjepa::fail("--", option, " is for a GPU; add --device cuda:0, or leave it out");
+    }
+  }
   if (chosen.threads < 0 || chosen.threads > 1024) {
     vjepa::fail("--threads ", chosen.threads, ": choose 0 (every core) to 1024");
   }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "common/gpu.hpp"
 #include "vjepa/core/error.hpp"
 #include "vjepa/io/checkpoint.hpp"
 #include "vjepa/model/models.hpp"
@@ -26,8 +27,8 @@ struct ClassifyRequest {
 // every file could be read.
 bool classify_cpu_float32(const ClassifyRequest& request);
 bool classify_cpu_bfloat16(const ClassifyRequest& request);
-bool classify_cuda_float32(const ClassifyRequest& request, int device);
-bool classify_cuda_bfloat16(const ClassifyRequest& request, int device);
+bool classify_cuda_float32(const ClassifyRequest& request, const program::Gpu& gpu);
+bool classify_cuda_bfloat16(const ClassifyRequest& request, const program::Gpu& gpu);
 
 template <vjepa::Device D>
 bool classify(vjepa::Context<D>& ctx, const ClassifyRequest& request) {

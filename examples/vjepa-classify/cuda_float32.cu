@@ -1,7 +1,7 @@
 #include "classify.hpp"
-#include "program_cuda.cuh"
+#include "common/gpu_context.cuh"
 
-bool classify_cuda_float32(const ClassifyRequest& request, int device) {
-  vjepa::cuda::Context ctx(device);
+bool classify_cuda_float32(const ClassifyRequest& request, const program::Gpu& gpu) {
+  vjepa::cuda::Context ctx = program::context(gpu);
   return classify<ProgramCuda<float>>(ctx, request);
 }

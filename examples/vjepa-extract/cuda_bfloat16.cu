@@ -1,7 +1,7 @@
+#include "common/gpu_context.cuh"
 #include "extract_run.hpp"
-#include "program_cuda.cuh"
 
-int extract_cuda_bfloat16(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint, int device) {
-  vjepa::cuda::Context ctx(device);
+int extract_cuda_bfloat16(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint, const program::Gpu& gpu) {
+  vjepa::cuda::Context ctx = program::context(gpu);
   return extract<ProgramCuda<vjepa::bf16>>(ctx, options, checkpoint);
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/gpu.hpp"
 #include "vjepa/core/error.hpp"
 #include "vjepa/core/shapes.hpp"
 #include "vjepa/core/view.hpp"
@@ -52,5 +53,5 @@ struct ExtractOptions {
 // A file for each device, so that they compile side by side. Each returns the exit status.
 int extract_cpu_float32(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint);
 int extract_cpu_bfloat16(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint);
-int extract_cuda_float32(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint, int device);
-int extract_cuda_bfloat16(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint, int device);
+int extract_cuda_float32(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint, const program::Gpu& gpu);
+int extract_cuda_bfloat16(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint, const program::Gpu& gpu);

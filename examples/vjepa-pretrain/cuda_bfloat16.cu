@@ -1,7 +1,8 @@
+#include "common/gpu_context.cuh"
 #include "pretrain.hpp"
-#include "program_cuda.cuh"
 
-bool pretrain_cuda_bfloat16(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options, int device) {
-  vjepa::cuda::Context ctx(device);
+bool pretrain_cuda_bfloat16(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options,
+                            const program::Gpu& gpu) {
+  vjepa::cuda::Context ctx = program::context(gpu);
   return pretrain<ProgramCuda<vjepa::bf16>>(ctx, config, options);
 }

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "common/gpu.hpp"
 #include "vjepa/model/models.hpp"
 #include "vjepa/train/pretrain_config.hpp"
 #include "vjepa/train/pretrain_run.hpp"
@@ -10,8 +11,8 @@
 // (0: every core) or on a GPU, and returns false when interrupted.
 bool pretrain_cpu_float32(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options, int threads);
 bool pretrain_cpu_bfloat16(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options, int threads);
-bool pretrain_cuda_float32(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options, int device);
-bool pretrain_cuda_bfloat16(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options, int device);
+bool pretrain_cuda_float32(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options, const program::Gpu& gpu);
+bool pretrain_cuda_bfloat16(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options, const program::Gpu& gpu);
 
 /// Selects encoder and predictor by the configuration's names, and runs them on device D.
 template <vjepa::Device D>

@@ -1,7 +1,8 @@
+#include "common/gpu_context.cuh"
 #include "probe.hpp"
-#include "program_cuda.cuh"
 
-bool probe_cuda_bfloat16(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& options, int device) {
-  vjepa::cuda::Context ctx(device);
+bool probe_cuda_bfloat16(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& options,
+                         const program::Gpu& gpu) {
+  vjepa::cuda::Context ctx = program::context(gpu);
   return probe<ProgramCuda<vjepa::bf16>>(ctx, config, options);
 }

@@ -1,7 +1,7 @@
+#include "common/gpu_context.cuh"
 #include "probe.hpp"
-#include "program_cuda.cuh"
 
-bool probe_cuda_float32(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& options, int device) {
-  vjepa::cuda::Context ctx(device);
+bool probe_cuda_float32(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& options, const program::Gpu& gpu) {
+  vjepa::cuda::Context ctx = program::context(gpu);
   return probe<ProgramCuda<float>>(ctx, config, options);
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "common/gpu.hpp"
 #include "vjepa/model/models.hpp"
 #include "vjepa/train/probe_config.hpp"
 #include "vjepa/train/probe_run.hpp"
@@ -12,8 +13,8 @@
 // threads (0: every core) or on a GPU, and returns false when interrupted.
 bool probe_cpu_float32(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& options, int threads);
 bool probe_cpu_bfloat16(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& options, int threads);
-bool probe_cuda_float32(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& options, int device);
-bool probe_cuda_bfloat16(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& options, int device);
+bool probe_cuda_float32(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& options, const program::Gpu& gpu);
+bool probe_cuda_bfloat16(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& options, const program::Gpu& gpu);
 
 /// Selects the encoder by the configuration's names, and evaluates it on device D.
 template <vjepa::Device D>

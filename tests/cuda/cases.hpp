@@ -19,6 +19,7 @@
 #include "vjepa/core/device.hpp"
 #include "vjepa/core/pixels.hpp"
 #include "vjepa/core/random.hpp"
+#include "vjepa/core/workspace.hpp"
 #include "vjepa/model/predictor.hpp"
 #include "vjepa/model/vit.hpp"
 #include "vjepa/train/pretrain_config.hpp"
@@ -30,11 +31,13 @@ namespace vjepa::test {
 using Outcome = std::map<std::string, std::vector<double>>;
 
 /// What a case is told: sizes that divide into packs of 16 bytes, or odd ones; for attention, the size of a head; for
-/// training, how often.
+/// training, how often, and whether all steps have one shape; for CUDA, whether passes that come again are graphs.
 struct Sizes {
   bool aligned = true;
   Index head_dim = 32;
   int steps = 3;
+  bool one_shape = false;
+  bool graphs = false;
 };
 
 template <Device D>
@@ -51,7 +54,8 @@ class Cases {
         {"memory", &Cases::memory},       {"products", &Cases::products},     {"rows", &Cases::rows},
         {"attention", &Cases::attention}, {"gather", &Cases::gather},         {"patchify", &Cases::patchify},
         {"losses", &Cases::losses},       {"deviations", &Cases::deviations}, {"cross_entropy", &Cases::cross_entropy},
-        {"update", &Cases::update},       {"training", &Cases::training},     {"pictures", &Cases::pictures}};
+        {"update", &Cases::update},       {"training", &Cases::training},     {"pictures", &Cases::pictures},
+        {"repeats", &Cases::repeats}};
     const auto found = all.find(name);
     if (found == all.end()) fail("no case '", name, "'");
     outcome_.clear();
@@ -373,6 +377,40 @@ class Cases {
     keep("convert", narrow);
   }
 
+  /// A sum that grows by one call's share each time that work runs: four times on one memory, then on another, and in
+  /// between work that fails. `calls` counts how often the device was told what to do.
+  void repeats(const Sizes&) {
+    const auto source = random<S>(8 * 40);
+    const auto first = random<T>(40);
+    const auto second = random<T>(40);
+    double calls = 0;
+    Workspace<D> workspace;
+    const auto add_to = [&](const Array<D, T>& sums, bool fails = false) {
+      workspace.run(*ctx_, [&]<class E>(Context<E>& ctx, Arena<E>& arena) {
+        const auto copied = arena.template take<S, Dyn, Dyn, Dyn>(Index{2}, Index{4}, Index{40});
+        E::copy_tokens(ctx, sequence(source, 2, 4), copied);
+        E::sum_tokens(ctx, copied, sums.view());
+        if constexpr (std::is_same_v<E, D>) {
+          if (fails) fail("work that fails");
+          ++calls;
+        }
+      });
+    };
+    add_to(first);
+    D::copy(*ctx_, second.data(), first.data(), 40 * sizeof(T));
+    try {
+      add_to(first, true);
+    } catch (const Error& e) {
+      outcome_[e.what()];
+    }
+    D::copy(*ctx_, second.data(), first.data(), 40 * sizeof(T));  // whatever the work did before it failed
+    for (int i = 0; i < 4; ++i) add_to(first);
+    keep("first", first);
+    for (int i = 0; i < 3; ++i) add_to(second);
+    keep("second", second);
+    outcome_["calls"] = {calls};
+  }
+
   /// Pretraining a small model, with both terms of the loss.
   void training(const Sizes& sizes) {
     using Encoder = ViT<VitDims{.dim = 48, .depth = 2, .heads = 2, .hidden = 96, .patch = 8, .tubelet = 2}>;
@@ -383,6 +421,7 @@ class Cases {
     config.data.crop_size = 32;
     config.mask = {Multiblock3d{.num_blocks = 2, .spatial_scale = {0.3, 0.3}},
                    Multiblock3d{.num_blocks = 1, .spatial_scale = {0.5, 0.5}}};
+    if (sizes.one_shape) config.mask = {RandomTube{.ratio = 0.5}};
     config.model.pred_depth = 2;
     config.loss.reg_coeff = 0.1;
     config.optimization.epochs = sizes.steps;

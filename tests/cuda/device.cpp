@@ -134,6 +134,34 @@ TEST_CASE("pretraining follows Cpu<double>") {
   compare("training", {.steps = 200}, Precision::bfloat16, 6e-2);
 }
 
+TEST_CASE("work that comes again is a graph from its second time on, and does the same") {
+  VJEPA_NEEDS_CUDA();
+  const Outcome expected = on_reference("repeats", {});
+  Outcome plain = on_cuda("repeats", {}, Precision::float32);
+  Outcome graphs = on_cuda("repeats", {.graphs = true}, Precision::float32);
+  CHECK(graphs.contains("work that fails"));
+  CHECK(plain.at("calls") == std::vector<double>{8});
+  // Of the five and the three, the first is done as it comes, and the second recorded; what failed was not kept.
+  CHECK(graphs.at("calls") == std::vector<double>{4});
+  CHECK(graphs.at("graph launches") == std::vector<double>{6});
+  CHECK(relative_error(graphs.at("first"), expected.at("first")) <= float32_tolerance);
+  CHECK(relative_error(graphs.at("second"), expected.at("second")) <= float32_tolerance);
+  plain.erase("calls");
+  graphs.erase("calls");
+  graphs.erase("graph launches");
+  CHECK(graphs == plain);
+}
+
+TEST_CASE("pretraining by graphs gives the same bytes") {
+  VJEPA_NEEDS_CUDA();
+  // Clips come to two places in turn, and the first step makes room for what kernels hand to each other: three steps are
+  // done as they come, the fourth and fifth are recorded, and two more repeat them.
+  Outcome graphs = on_cuda("training", {.steps = 7, .one_shape = true, .graphs = true}, Precision::bfloat16);
+  CHECK(graphs.at("graph launches") == std::vector<double>{4});
+  graphs.erase("graph launches");
+  CHECK(graphs == on_cuda("training", {.steps = 7, .one_shape = true}, Precision::bfloat16));
+}
+
 TEST_CASE("a device that is not there is refused with what to choose") {
   const std::string message = refusal(4096);
   INFO(message);

@@ -85,6 +85,26 @@ TEST_CASE("max_keep and max_temporal_keep bound the context") {
   for (const auto token : masks.context) CHECK(token < 4 * 14 * 14);
 }
 
+TEST_CASE("masks longer than multiple_of are cut to a multiple of it") {
+  for (std::uint64_t step = 0; step < 8; ++step) {
+    const auto draw = [&](Index multiple) {
+      Random size({.seed = 3, .sample = step});
+      Random place({.seed = 4, .sample = step});
+      return Multiblock3d{.num_blocks = 2, .spatial_scale = {0.3, 0.3}, .multiple_of = multiple}({8, 14, 14}, 5, size,
+                                                                                                 place);
+    };
+    const Masks all = draw(1);
+    const Masks cut = draw(64);
+    CHECK(cut.kept == all.kept / 64 * 64);
+    CHECK(cut.hidden == all.hidden / 64 * 64);
+    for (Index b = 0; b < 5; ++b) {
+      CHECK(std::equal(cut.context.begin() + b * cut.kept, cut.context.begin() + (b + 1) * cut.kept,
+                       all.context.begin() + b * all.kept));
+    }
+    CHECK(draw(all.kept + 1).kept == all.kept);
+  }
+}
+
 TEST_CASE("masks that leave nothing to see or to predict are refused") {
   Random size({.seed = 3, .purpose = Purpose::mask_size});
   Random place({.seed = 3, .purpose = Purpose::mask_place});

@@ -43,6 +43,7 @@ def main():
         refused("no model 'vit_medium'", *with_list("gone.csv"), "--set", "model.model_name=vit_medium")
         refused("cannot be made", *with_list("gone.csv"), "--set", f"logging.folder={folder}/file/out")
         refused("--device tpu: choose cpu, or a GPU by its number: cuda:0", *with_list("gone.csv"), "--device", "tpu")
+        refused("--cuda-graphs is for a GPU; add --device cuda:0", *with_list("gone.csv"), "--cuda-graphs")
         # Whether it is the build, the machine's driver or the machine that has no such GPU.
         refused("cuda:4096: this ", *with_list("gone.csv"), "--device", "cuda:4096")
     return 1 if failed else 0

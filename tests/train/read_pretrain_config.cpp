@@ -85,6 +85,7 @@ TEST_CASE("values that cannot work are refused with what would") {
   refuses("model.init_std=0", "'model.init_std' is 0", "above 0");
   refuses("model.recomputed_blocks=-1", "'model.recomputed_blocks' is -1", "not be below 0");
   refuses("mask=[]", "lists no mask", "at least one");
+  refuses("mask.0.multiple_of=0", "'mask.0.multiple_of' is 0", "at least 1");
   refuses("mask.0.num_block=3", "unknown key 'mask.0.num_block'", "mask.0.num_blocks");
   refuses("mask.0.spatial_scale=[0.5]", "two values", "mask.0.spatial_scale");
   refuses("meta.dtype=float16", "'float16'", "float32 or bfloat16");

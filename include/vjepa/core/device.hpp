@@ -215,7 +215,16 @@ concept Update = requires(Context<D>& ctx, AdamWStep step, Clipping<Grad<D>> cli
   D::convert(ctx, g, copy);  // from Grad to Scalar
 };
 
+/// Work that comes again: the device may keep what `work` called it for, and then do it with one call. `key` names
+/// those calls and their arguments; none waits or reaches the host.
 template <class D>
-concept Device = Memory<D> && Linalg<D> && Rows<D> && Attention<D> && Pixels<D> && Gather<D> && Losses<D> && Update<D>;
+concept HasReplay = requires(Context<D>& ctx, typename D::Replay& replay, std::uint64_t key, void (&work)()) {
+  replay.run(ctx, key, work);  // calls work(), or does what it did when `key` was the same
+  replay.forget();             // keeps nothing: memory that the work uses has moved
+};
+
+template <class D>
+concept Device = Memory<D> && HasReplay<D> && Linalg<D> && Rows<D> && Attention<D> && Pixels<D> && Gather<D> &&
+    Losses<D> && Update<D>;
 
 }  // namespace vjepa

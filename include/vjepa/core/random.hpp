@@ -46,6 +46,15 @@ inline std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,
   return counter;
 }
 
+/// A word that depends on every bit of `z`, and differs for every other: SplitMix64's finaliser (Steele, Lea, Flood,
+/// "Fast splittable pseudorandom number generators", OOPSLA 2014).
+constexpr std::uint64_t mix(std::uint64_t z) {
+  z += 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
 /// The random numbers of one key. Has the shape of a standard uniform random bit generator.
 class Random {
  public:
@@ -90,14 +99,6 @@ class Random {
   }
 
  private:
-  // SplitMix64 finaliser (Steele, Lea, Flood, OOPSLA 2014).
-  static constexpr std::uint64_t mix(std::uint64_t z) {
-    z += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-  }
-
   void refill() {
     block_ = philox({static_cast<std::uint32_t>(counter_), static_cast<std::uint32_t>(counter_ >> 32),
                      static_cast<std::uint32_t>(sample_), static_cast<std::uint32_t>(sample_ >> 32)},

@@ -20,7 +20,8 @@ namespace vjepa::cuda {
 
 /// What a context is told beside its device.
 struct ContextOptions {
-  bool tf32 = false;  // products of float32 by tensor cores, which keep 10 bits of each factor
+  bool tf32 = false;    // products of float32 by tensor cores, which keep 10 bits of each factor
+  bool graphs = false;  // passes of repeated shapes run as CUDA graphs
 };
 
 /// One CUDA device, a stream on which all work of the context happens in order, memory for it, and cuBLASLt. One
@@ -29,7 +30,8 @@ struct ContextOptions {
 class Context {
  public:
   /// Throws Error that says what to choose instead when the machine has no such device or no driver.
-  explicit Context(int device = 0, ContextOptions options = {}) : device_(checked(device)), name_(name_of(device)) {
+  explicit Context(int device = 0, ContextOptions options = {})
+      : device_(checked(device)), name_(name_of(device)), options_(options) {
     check("cudaSetDevice", cudaSetDevice(device_));
     stream_ = cuda::stream();
     copy_stream_ = cuda::stream();
@@ -58,6 +60,7 @@ class Context {
   int device() const { return device_; }
   /// As its maker calls it: "NVIDIA H100 80GB HBM3".
   const std::string& name() const { return name_; }
+  const ContextOptions& options() const { return options_; }
 
   /// The stream of this context; its device becomes that of the calling thread, as launches want it.
   cudaStream_t stream() const {
@@ -125,6 +128,14 @@ class Context {
     return *static_cast<T*>(slot.get());
   }
 
+  /// Puts an executable graph on the stream.
+  void launch_graph(cudaGraphExec_t graph) {
+    check("cudaGraphLaunch", cudaGraphLaunch(graph, stream()));
+    ++graph_launches_;
+  }
+  /// Passes that ran as graphs so far.
+  std::int64_t graph_launches() const { return graph_launches_; }
+
   Staging& staging() { return staging_; }
   Products& products() { return *products_; }
 
@@ -163,6 +174,7 @@ class Context {
 
   int device_;
   std::string name_;
+  ContextOptions options_;
   Handle<cudaMemPool_t, cudaMemPoolDestroy> pool_;
   Stream stream_;
   Stream copy_stream_;
@@ -171,6 +183,7 @@ class Context {
   std::map<std::type_index, std::shared_ptr<void>> kept_;
   void* scratch_ = nullptr;
   std::size_t scratch_bytes_ = 0;
+  std::int64_t graph_launches_ = 0;
 };
 
 }  // namespace vjepa::cuda

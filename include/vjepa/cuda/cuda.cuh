@@ -42,8 +42,9 @@ struct Cuda : cuda::Memory,
   static std::string describe(const Context& ctx) {
     const std::size_t version = cublasLtGetVersion();
     return text("cuda:", ctx.device(), ", ", ctx.name(), ", ", std::is_same_v<S, float> ? "float32" : "bfloat16",
-                ", products by cuBLASLt ", version / 10000, ".", version / 100 % 100, ", attention by ",
-                Attn<S>::describe());
+                ", products by cuBLASLt ", version / 10000, ".", version / 100 % 100,
+                std::is_same_v<S, float> && ctx.options().tf32 ? " in TF32" : "", ", attention by ",
+                Attn<S>::describe(), ctx.options().graphs ? ", CUDA graphs" : "");
   }
 };
 

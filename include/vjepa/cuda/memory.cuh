@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "vjepa/cuda/context.cuh"
+#include "vjepa/cuda/replay.cuh"
 #include "vjepa/cuda/resource.cuh"
 
 namespace vjepa::cuda {
@@ -44,6 +45,7 @@ class Feed {
 /// Memory of the device, in the order of the context's stream.
 struct Memory {
   using Feed = cuda::Feed;
+  using Replay = cuda::Replay;
 
   static void* allocate(Context& ctx, std::size_t bytes) { return ctx.allocate(bytes); }
   static void deallocate(Context& ctx, void* data) noexcept { ctx.deallocate(data); }

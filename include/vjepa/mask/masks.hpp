@@ -20,13 +20,15 @@ struct Masks {
 
 namespace detail {
 
-/// Cuts every list to the shortest, as a batch is dense; `most` bounds it further.
+/// Cuts every list to the shortest, as a batch is dense; `most` bounds it further, and what is longer than `multiple`
+/// is cut to a multiple of it.
 inline std::vector<std::int32_t> cut_to_shortest(const std::vector<std::vector<std::int32_t>>& lists, std::size_t most,
-                                                 Index& length) {
+                                                 Index multiple, Index& length) {
   for (const auto& list : lists) most = list.size() < most ? list.size() : most;
   length = static_cast<Index>(most);
+  if (length > multiple) length -= length % multiple;
   std::vector<std::int32_t> dense;
-  dense.reserve(lists.size() * most);
+  dense.reserve(lists.size() * static_cast<std::size_t>(length));
   for (const auto& list : lists) dense.insert(dense.end(), list.begin(), list.begin() + length);
   return dense;
 }

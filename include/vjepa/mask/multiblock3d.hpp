@@ -25,6 +25,9 @@ struct Multiblock3d {
   std::array<double, 2> temporal_scale = {1.0, 1.0};   // length of a block as a share of the clip
   double max_temporal_keep = 1.0;                      // the context spans so much of the clip at most, from its start
   std::optional<Index> max_keep = std::nullopt;        // most tokens of a context
+  // Contexts and targets that are longer are cut to a multiple of so many tokens, so that steps have the same shapes
+  // more often; our own key.
+  Index multiple_of = 1;
 
   /// Masks for `batch` clips of `grid` tokens. All blocks of a batch have one size, drawn from `size`; their places
   /// are drawn from `place`. Throws Error when the blocks always cover a whole clip, or hide nothing of it.
@@ -41,8 +44,8 @@ struct Multiblock3d {
     Masks masks{.batch = batch, .context = {}, .target = {}};
     const auto all = static_cast<std::size_t>(grid.size());
     const std::size_t most = max_keep ? static_cast<std::size_t>(std::max<Index>(0, *max_keep)) : all;
-    masks.context = detail::cut_to_shortest(contexts, most, masks.kept);
-    masks.target = detail::cut_to_shortest(targets, all, masks.hidden);
+    masks.context = detail::cut_to_shortest(contexts, most, multiple_of, masks.kept);
+    masks.target = detail::cut_to_shortest(targets, all, multiple_of, masks.hidden);
     if (masks.hidden == 0 || masks.kept == 0) {
       fail("mask: ", num_blocks, " blocks of ", block.depth, "x", block.height, "x", block.width, " tokens leave ",
            masks.kept, " tokens of context and ", masks.hidden, " to predict in a clip of ", grid.depth, "x",

@@ -141,10 +141,10 @@ class Pretrainer {
     const Array<D, Scalar<D>> features(*ctx_, count * grid_.size() * Encoder::dim);
     const Out<D, Encoder::dim> h(features.data(), count * grid_.size());
     workspace_.run(*ctx_, [&]<class E>(Context<E>& ctx, Arena<E>& arena) {
-      Encoder::template infer<E>(ctx, arena, target_.params(),
-                                 {batch.clips, TokenIndices(batch.all_tokens.data(), count, grid_.size()),
-                                  View<const T, Dyn, Encoder::dim>(encoder_positions_.data(), grid_.size())},
-                                 h);
+      Encoder::template infer<E>(
+          ctx, arena, target_.params(),
+          {batch.clips, batch.all_tokens, View<const T, Dyn, Encoder::dim>(encoder_positions_.data(), grid_.size())},
+          h);
     });
     D::normalize(*ctx_, h, JepaPass<D, Encoder, PredictorModel>::target_eps, h);
     const std::vector<Scalar<D>> host = features.download(*ctx_);
@@ -179,31 +179,32 @@ class Pretrainer {
   std::vector<T> predictor_positions() { return predictor_positions_.download(*ctx_); }
 
  private:
-  /// What a step reads, on the device.
+  /// What a step reads, on the device. The indices of all masks lie in one array of the trainer, so that steps of one
+  /// shape find them at one place.
   struct Batch {
     Batch(Pretrainer& trainer, Vec<const float> pixels, const std::vector<Masks>& masks)
-        : clips(trainer.clips_of(pixels)),
-          all_tokens(*trainer.ctx_, every_token(clips.extent(0), trainer.grid_.size())) {
+        : clips(trainer.clips_of(pixels)) {
+      const Index count = clips.extent(0);
+      std::vector<std::int32_t> idx = every_token(count, trainer.grid_.size());
       for (const Masks& m : masks) {
-        context.emplace_back(*trainer.ctx_, repeated(m.context, trainer.config_.data.num_clips));
-        target.emplace_back(*trainer.ctx_, repeated(m.target, trainer.config_.data.num_clips));
-        const Index count = m.batch * trainer.config_.data.num_clips;
-        groups.push_back(
-            {TokenIndices(context.back().data(), count, m.kept), TokenIndices(target.back().data(), count, m.hidden)});
+        for (const std::vector<std::int32_t>* list : {&m.context, &m.target}) {
+          // Every clip of a sample has the sample's masks.
+          for (Index i = 0; i < trainer.config_.data.num_clips; ++i) idx.insert(idx.end(), list->begin(), list->end());
+        }
+      }
+      const std::int32_t* next = trainer.upload_indices(idx, count);
+      const auto take = [&](Index tokens) {
+        return TokenIndices(std::exchange(next, next + count * tokens), count, tokens);
+      };
+      all_tokens = take(trainer.grid_.size());
+      for (const Masks& m : masks) {
+        const TokenIndices context = take(m.kept);
+        groups.push_back({context, take(m.hidden)});
       }
     }
 
-    /// Every clip of a sample has the sample's masks.
-    static std::vector<std::int32_t> repeated(const std::vector<std::int32_t>& idx, Index times) {
-      std::vector<std::int32_t> all;
-      for (Index i = 0; i < times; ++i) all.insert(all.end(), idx.begin(), idx.end());
-      return all;
-    }
-
     Clips<const float> clips;
-    Array<D, std::int32_t> all_tokens;
-    std::vector<Array<D, std::int32_t>> context;
-    std::vector<Array<D, std::int32_t>> target;
+    TokenIndices all_tokens;
     std::vector<MaskGroup> groups;
   };
 
@@ -211,6 +212,16 @@ class Pretrainer {
     return {config_.optimization.betas[0], config_.optimization.betas[1], config_.optimization.eps};
   }
   static std::vector<T> widened(const std::vector<float>& v) { return {v.begin(), v.end()}; }
+
+  /// Where they then are on the device, until the next call. There is room at once for the most that `clips` clips have
+  /// in masks that do not overlap.
+  const std::int32_t* upload_indices(const std::vector<std::int32_t>& idx, Index clips) {
+    const Index most = clips * grid_.size() * static_cast<Index>(1 + config_.mask.size());
+    const Index wanted = std::max(most, static_cast<Index>(idx.size()));
+    if (indices_.size() < wanted) indices_ = Array<D, std::int32_t>(*ctx_, wanted);
+    D::upload(*ctx_, idx.data(), indices_.data(), sizeof(std::int32_t) * idx.size());
+    return indices_.data();
+  }
   Vec<T> scalar(Index i) { return scalars_.view().slice(i, 1); }
 
   /// `pixels` are the feed's first.
@@ -277,16 +288,14 @@ class Pretrainer {
 
   template <class E>
   void run_pass_on(Context<E>& ctx, Arena<E>& arena, const Batch& batch) {
-    const Index count = batch.all_tokens.size() / grid_.size();
     const Mat<const T> encoder_positions(encoder_positions_.data(), grid_.size(), Encoder::dim);
     const Mat<const T> predictor_positions(predictor_positions_.data(), grid_.size(), PredictorModel::dims.dim);
-    JepaPass<E, Encoder, PredictorModel>::run(
-        ctx, arena,
-        {encoder_.params(), target_.params(), predictor_.params(), encoder_positions, predictor_positions,
-         config_.model.recomputed_blocks},
-        {batch.clips, TokenIndices(batch.all_tokens.data(), count, grid_.size()), batch.groups},
-        {config_.loss.loss_exp, config_.loss.reg_coeff}, {scalar(0), scalar(1)},
-        {encoder_.bind(encoder_gradient_), predictor_.bind(predictor_gradient_)});
+    JepaPass<E, Encoder, PredictorModel>::run(ctx, arena,
+                                              {encoder_.params(), target_.params(), predictor_.params(),
+                                               encoder_positions, predictor_positions, config_.model.recomputed_blocks},
+                                              {batch.clips, batch.all_tokens, batch.groups},
+                                              {config_.loss.loss_exp, config_.loss.reg_coeff}, {scalar(0), scalar(1)},
+                                              {encoder_.bind(encoder_gradient_), predictor_.bind(predictor_gradient_)});
   }
 
   void read_scalars(StepReport& report) {
@@ -317,6 +326,7 @@ class Pretrainer {
   AdamW<D> predictor_adamw_;
   Array<D, T> encoder_positions_;
   Array<D, T> predictor_positions_;
+  Array<D, std::int32_t> indices_;
   Array<D, T> scalars_;  // the two loss terms, the two gradient norms
   ClipFeed<D> feed_;
   Workspace<D> workspace_;

@@ -135,11 +135,13 @@ inline PretrainConfig::Mask read_mask(YamlSection s, const std::string& type) {
   m.temporal_scale = s.get<std::array<double, 2>>("temporal_scale", m.temporal_scale);
   m.max_temporal_keep = s.get<double>("max_temporal_keep", m.max_temporal_keep);
   m.max_keep = s.find<Index>("max_keep");
+  m.multiple_of = s.get<Index>("multiple_of", m.multiple_of);
   check_range(s, "aspect_ratio", m.aspect_ratio, 100);
   check_range(s, "spatial_scale", m.spatial_scale, 1);
   check_range(s, "temporal_scale", m.temporal_scale, 1);
   if (m.num_blocks < 1) s.reject("num_blocks", "is ", m.num_blocks, "; it must be at least 1");
   if (m.max_keep && *m.max_keep < 1) s.reject("max_keep", "is ", *m.max_keep, "; it must be at least 1");
+  if (m.multiple_of < 1) s.reject("multiple_of", "is ", m.multiple_of, "; it must be at least 1");
   s.finish();
   return m;
 }

@@ -130,49 +130,51 @@ inline cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtM
   return CUBLAS_STATUS_SUCCESS;
 }
 
-inline cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const void* alpha, const void* a,
-                                     cublasLtMatrixLayout_t a_layout, const void* b, cublasLtMatrixLayout_t b_layout,
-                                     const void* beta, const void* c, cublasLtMatrixLayout_t c_layout, void* d,
-                                     cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t*, void*, std::size_t,
+inline cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t product, const void* alpha, const void* a,
+                                     cublasLtMatrixLayout_t a_shape, const void* b, cublasLtMatrixLayout_t b_shape,
+                                     const void* beta, const void* c, cublasLtMatrixLayout_t c_shape, void* d,
+                                     cublasLtMatrixLayout_t d_shape, const cublasLtMatmulAlgo_t*, void*, std::size_t,
                                      cudaStream_t) {
-  const emulator::DeviceMemory::Access access;
-  const auto get = [](const void* data, cudaDataType type, std::int64_t i) {
-    return type == CUDA_R_32F ? static_cast<const float*>(data)[i]
-                              : static_cast<float>(static_cast<const vjepa::bf16*>(data)[i]);
-  };
-  const auto set = [](void* data, cudaDataType type, std::int64_t i, float value) {
-    if (type == CUDA_R_32F) {
-      static_cast<float*>(data)[i] = value;
-    } else {
-      static_cast<vjepa::bf16*>(data)[i] = vjepa::bf16(value);
-    }
-  };
-  const auto element = [&](const void* data, const EmulatedLayout& layout, bool transposed, std::int64_t row,
-                           std::int64_t column) {
-    return get(data, layout.type, transposed ? row * layout.stride + column : column * layout.stride + row);
-  };
-  const auto rows = static_cast<std::int64_t>(d_layout->rows);
-  const auto cols = static_cast<std::int64_t>(d_layout->cols);
-  const auto depth = static_cast<std::int64_t>(desc->a == CUBLAS_OP_T ? a_layout->rows : a_layout->cols);
   const float scale = *static_cast<const float*>(alpha);
   const float keep = *static_cast<const float*>(beta);
-  for (std::int64_t j = 0; j < cols; ++j) {
-    for (std::int64_t i = 0; i < rows; ++i) {
-      float sum = 0;
-      for (std::int64_t k = 0; k < depth; ++k) {
-        sum +=
-            element(a, *a_layout, desc->a == CUBLAS_OP_T, i, k) * element(b, *b_layout, desc->b == CUBLAS_OP_T, k, j);
+  emulator::run_or_record([=, desc = *product, a_layout = *a_shape, b_layout = *b_shape, c_layout = *c_shape,
+                           d_layout = *d_shape] {
+    const emulator::DeviceMemory::Access access;
+    const auto get = [](const void* data, cudaDataType type, std::int64_t i) {
+      return type == CUDA_R_32F ? static_cast<const float*>(data)[i]
+                                : static_cast<float>(static_cast<const vjepa::bf16*>(data)[i]);
+    };
+    const auto set = [](void* data, cudaDataType type, std::int64_t i, float value) {
+      if (type == CUDA_R_32F) {
+        static_cast<float*>(data)[i] = value;
+      } else {
+        static_cast<vjepa::bf16*>(data)[i] = vjepa::bf16(value);
       }
-      sum *= scale;
-      if (keep != 0) sum += keep * element(c, *c_layout, false, i, j);
-      if (desc->epilogue == CUBLASLT_EPILOGUE_BIAS) sum += get(desc->bias, desc->bias_type, i);
-      set(d, d_layout->type, j * d_layout->stride + i, sum);
+    };
+    const auto element = [&](const void* data, const EmulatedLayout& layout, bool transposed, std::int64_t row,
+                             std::int64_t column) {
+      return get(data, layout.type, transposed ? row * layout.stride + column : column * layout.stride + row);
+    };
+    const auto rows = static_cast<std::int64_t>(d_layout.rows);
+    const auto cols = static_cast<std::int64_t>(d_layout.cols);
+    const auto depth = static_cast<std::int64_t>(desc.a == CUBLAS_OP_T ? a_layout.rows : a_layout.cols);
+    for (std::int64_t j = 0; j < cols; ++j) {
+      for (std::int64_t i = 0; i < rows; ++i) {
+        float sum = 0;
+        for (std::int64_t k = 0; k < depth; ++k) {
+          sum += element(a, a_layout, desc.a == CUBLAS_OP_T, i, k) * element(b, b_layout, desc.b == CUBLAS_OP_T, k, j);
+        }
+        sum *= scale;
+        if (keep != 0) sum += keep * element(c, c_layout, false, i, j);
+        if (desc.epilogue == CUBLASLT_EPILOGUE_BIAS) sum += get(desc.bias, desc.bias_type, i);
+        set(d, d_layout.type, j * d_layout.stride + i, sum);
+      }
+      if (desc.epilogue == CUBLASLT_EPILOGUE_BGRADB) {
+        float sum = 0;
+        for (std::int64_t k = 0; k < depth; ++k) sum += element(b, b_layout, desc.b == CUBLAS_OP_T, k, j);
+        set(desc.bias, desc.bias_type, j, sum);
+      }
     }
-    if (desc->epilogue == CUBLASLT_EPILOGUE_BGRADB) {
-      float sum = 0;
-      for (std::int64_t k = 0; k < depth; ++k) sum += element(b, *b_layout, desc->b == CUBLAS_OP_T, k, j);
-      set(desc->bias, desc->bias_type, j, sum);
-    }
-  }
+  });
   return CUBLAS_STATUS_SUCCESS;
 }

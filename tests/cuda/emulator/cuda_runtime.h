@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -223,6 +224,23 @@ class DeviceMemory {
   }
 };
 
+/// What a stream that is captured was given, in its order; null while none is captured.
+using Recording = std::vector<std::function<void()>>;
+inline Recording*& recording() {
+  static Recording* capturing = nullptr;
+  return capturing;
+}
+
+/// Runs what holds copies of all its arguments, or records it.
+template <class Work>
+void run_or_record(Work work) {
+  if (recording() != nullptr) {
+    recording()->push_back(std::move(work));
+  } else {
+    work();
+  }
+}
+
 /// The shared memory that cudaFuncSetAttribute allowed each kernel.
 inline std::map<const void*, std::size_t>& allowed_shared() {
   static std::map<const void*, std::size_t> allowed;
@@ -252,7 +270,8 @@ enum cudaError_t {
   cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
   cudaErrorInsufficientDriver = 35,
-  cudaErrorNoDevice = 100
+  cudaErrorNoDevice = 100,
+  cudaErrorStreamCaptureUnsupported = 900
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor };
@@ -263,6 +282,9 @@ struct Opaque {};
 using cudaStream_t = Opaque*;
 using cudaEvent_t = Opaque*;
 using cudaMemPool_t = Opaque*;
+using cudaGraph_t = emulator::Recording*;
+using cudaGraphExec_t = const emulator::Recording*;
+enum { cudaStreamCaptureModeThreadLocal };
 struct cudaDeviceProp {
   char name[256];
 };
@@ -317,6 +339,7 @@ inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
+  if (emulator::recording() != nullptr) return cudaErrorStreamCaptureUnsupported;
   return cudaSuccess;
 }
 inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
@@ -334,6 +357,7 @@ inline cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) {
   return cudaSuccess;  // everything is done when its call returns
 }
 inline cudaError_t cudaEventSynchronize(cudaEvent_t) {
+  if (emulator::recording() != nullptr) return cudaErrorStreamCaptureUnsupported;
   return cudaSuccess;
 }
 inline cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps*) {
@@ -352,14 +376,17 @@ inline cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*
   return cudaSuccess;
 }
 inline cudaError_t cudaMallocFromPoolAsync(void** data, std::size_t bytes, cudaMemPool_t, cudaStream_t) {
+  if (emulator::recording() != nullptr) return cudaErrorStreamCaptureUnsupported;
   *data = emulator::DeviceMemory::allocate(bytes);
   return *data == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
 }
 inline cudaError_t cudaFreeAsync(void* data, cudaStream_t) {
+  if (emulator::recording() != nullptr) return cudaErrorStreamCaptureUnsupported;
   emulator::DeviceMemory::free(data);
   return cudaSuccess;
 }
 inline cudaError_t cudaMallocHost(void** data, std::size_t bytes) {
+  if (emulator::recording() != nullptr) return cudaErrorStreamCaptureUnsupported;
   *data = std::malloc(bytes);
   return cudaSuccess;
 }
@@ -367,14 +394,45 @@ inline cudaError_t cudaFreeHost(void* data) {
   std::free(data);
   return cudaSuccess;
 }
-inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind, cudaStream_t) {
-  const emulator::DeviceMemory::Access access;
-  std::memcpy(to, from, bytes);
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t) {
+  // A graph can hold copies of host memory, too, but they would read what lies there when it runs.
+  if (emulator::recording() != nullptr && kind != cudaMemcpyDeviceToDevice) return cudaErrorStreamCaptureUnsupported;
+  emulator::run_or_record([=] {
+    const emulator::DeviceMemory::Access access;
+    std::memcpy(to, from, bytes);
+  });
   return cudaSuccess;
 }
 inline cudaError_t cudaMemsetAsync(void* data, int value, std::size_t bytes, cudaStream_t) {
-  const emulator::DeviceMemory::Access access;
-  std::memset(data, value, bytes);
+  emulator::run_or_record([=] {
+    const emulator::DeviceMemory::Access access;
+    std::memset(data, value, bytes);
+  });
+  return cudaSuccess;
+}
+
+inline cudaError_t cudaStreamBeginCapture(cudaStream_t, int) {
+  emulator::recording() = new emulator::Recording;
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) {
+  *graph = std::exchange(emulator::recording(), nullptr);
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t* made, cudaGraph_t graph, unsigned long long) {
+  *made = new emulator::Recording(*graph);
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t) {
+  for (const auto& work : *graph) work();
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
+  delete graph;
   return cudaSuccess;
 }
 
@@ -395,22 +453,24 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
       config->gridDim.x == 0 || config->gridDim.y == 0 || config->gridDim.y > 65535) {
     return cudaErrorInvalidValue;
   }
-  const emulator::DeviceMemory::Access access;
-  static emulator::Block block;
-  const std::tuple<Parameters...> parameters(std::forward<Arguments>(arguments)...);
-  gridDim = config->gridDim;
-  blockDim = config->blockDim;
-  auto* const memory = reinterpret_cast<unsigned char*>(vjepa::cuda::dynamic_shared_memory);
-  const std::size_t guarded = shared + 64;
-  for (unsigned y = 0; y < gridDim.y; ++y) {
-    for (unsigned x = 0; x < gridDim.x; ++x) {
-      blockIdx = dim3(x, y);
-      std::memset(memory, 0xff, guarded);
-      block.run(threads, [&] { std::apply(kernel, parameters); });
-      if (!std::all_of(memory + shared, memory + guarded, [](unsigned char byte) { return byte == 0xff; })) {
-        throw std::logic_error("emulator: a kernel wrote beyond its shared memory");
-      }
-    }
-  }
+  emulator::run_or_record(
+      [=, kept = *config, parameters = std::tuple<Parameters...>(std::forward<Arguments>(arguments)...)] {
+        const emulator::DeviceMemory::Access access;
+        static emulator::Block block;
+        gridDim = kept.gridDim;
+        blockDim = kept.blockDim;
+        auto* const memory = reinterpret_cast<unsigned char*>(vjepa::cuda::dynamic_shared_memory);
+        const std::size_t guarded = shared + 64;
+        for (unsigned y = 0; y < gridDim.y; ++y) {
+          for (unsigned x = 0; x < gridDim.x; ++x) {
+            blockIdx = dim3(x, y);
+            std::memset(memory, 0xff, guarded);
+            block.run(threads, [&] { std::apply(kernel, parameters); });
+            if (!std::all_of(memory + shared, memory + guarded, [](unsigned char byte) { return byte == 0xff; })) {
+              throw std::logic_error("emulator: a kernel wrote beyond its shared memory");
+            }
+          }
+        }
+      });
   return cudaSuccess;
 }
