@@ -9,6 +9,7 @@
 #include "vjepa/core/random.hpp"
 #include "vjepa/data/clip_sampler.hpp"
 #include "vjepa/data/clip_transform.hpp"
+#include "vjepa/data/decoding_device.hpp"
 #include "vjepa/data/ffmpeg.hpp"
 #include "vjepa/data/sampled_clips.hpp"
 #include "vjepa/data/video_list.hpp"
@@ -39,6 +40,7 @@ int run(int argc, char** argv) {
   add("frames", po::value(&sampler.frames_per_clip)->default_value(sampler.frames_per_clip), "of a clip");
   add("step", po::value(&sampler.frame_step)->default_value(sampler.frame_step), "frames from one to the next");
   add("crop", po::value(&transform.size)->default_value(transform.size), "pixels");
+  add("decode-on", po::value<std::string>()->default_value("cpu"), "cpu, or hardware that FFmpeg decodes on: cuda:0");
   add("seed", po::value(&seed)->default_value(0), "of the places of clips and crops");
   const auto given = program::parse(argc, argv, options, examples);
   if (!given) return 0;
@@ -50,10 +52,11 @@ int run(int argc, char** argv) {
   VideoList list;
   list.add(program::required(*given, "videos", "LIST"));
   std::vector<float> pixels(static_cast<std::size_t>(3 * sampler.frames_per_clip * transform.size * transform.size));
+  const DecodingDevice decoder((*given)["decode-on"].as<std::string>());
   SampledClips sampled;
   const auto read = [&](Index clip) {
     const auto key = static_cast<std::uint64_t>(clip);
-    VideoReader reader(list.path(clip * list.size() / clips));
+    VideoReader reader(list.path(clip * list.size() / clips), decoder);
     Random when({.seed = seed, .purpose = Purpose::clip, .sample = key});
     Random augment({.seed = seed, .purpose = Purpose::augment, .sample = key});
     sample_clips(reader, sampler, when, sampled);
@@ -62,11 +65,16 @@ int run(int argc, char** argv) {
   read(0);  // not counted
   Index next = 0;
   const std::vector<double> seconds = bench::repeat(static_cast<int>(clips), [&] { read(next++); });
-  std::cout << Json{{"program", "vjepa " + version()}, {"reader", text("FFmpeg ", av_version_info())},
-                    {"videos", list.size()},           {"frames", sampler.frames_per_clip},
-                    {"step", sampler.frame_step},      {"crop", transform.size},
-                    {"processor", bench::processor()}, {"compiler", bench::compiler()},
-                    {"flags", VJEPA_BENCH_FLAGS},      {"seconds", seconds}}
+  std::cout << Json{{"program", "vjepa " + version()},
+                    {"reader", text("FFmpeg ", av_version_info(), " on ", (*given)["decode-on"].as<std::string>())},
+                    {"videos", list.size()},
+                    {"frames", sampler.frames_per_clip},
+                    {"step", sampler.frame_step},
+                    {"crop", transform.size},
+                    {"processor", bench::processor()},
+                    {"compiler", bench::compiler()},
+                    {"flags", VJEPA_BENCH_FLAGS},
+                    {"seconds", seconds}}
             << std::endl;
   return 0;
 }

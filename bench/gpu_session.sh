@@ -6,7 +6,7 @@
 # LOGS is a folder for the logs; a short table comes last on the screen. BIN is a folder with test_cuda, bench_step_cuda
 # and bench_attention_cuda that were built elsewhere (with -D VJEPA_NATIVE=OFF, by the same CUDA): a machine with a GPU
 # may lack what building needs. Without BIN, or with "", they are built here, in build/gpu. The parts are tests,
-# programs (vjepa-pretrain, vjepa-synth and vjepa-extract, in BIN too), sanitizer, speed and pytorch (which takes its
+# programs (vjepa-pretrain, vjepa-synth, vjepa-extract and bench_decode, in BIN too), sanitizer, speed and pytorch (which takes its
 # shapes from the logs of speed); without a PART, all of them. The status is 1 if a check failed; a measurement that
 # fails says so and stops nothing.
 set -uo pipefail
@@ -45,7 +45,7 @@ if [ -z "$bin" ]; then
   step configure cmake -S . -B build/gpu -G Ninja -D CMAKE_BUILD_TYPE=Release -D VJEPA_CUDA=ON \
     -D CMAKE_CUDA_ARCHITECTURES=90-real -D VJEPA_BUILD_PROGRAMS="$(wanted programs && echo ON || echo OFF)" || exit 1
   step build cmake --build build/gpu --target test_cuda bench_step_cuda bench_attention_cuda \
-    $(wanted programs && echo vjepa-pretrain vjepa-synth vjepa-extract) || exit 1
+    $(wanted programs && echo vjepa-pretrain vjepa-synth vjepa-extract bench_decode) || exit 1
   bin=build/gpu/bin
 fi
 
@@ -53,6 +53,13 @@ wanted tests && check tests timeout 600 "$bin/test_cuda" -d yes
 if wanted programs; then
   check programs timeout 600 python3 tests/programs/gpu.py "$bin"/vjepa-{pretrain,synth,extract}
   check kill_and_resume timeout 600 python3 tests/programs/kill_and_resume.py "$bin"/vjepa-{pretrain,synth} cuda:0
+  # Videos of 720 pixels a side, decoded by the CPU and by the card.
+  step videos timeout 120 "$bin/vjepa-synth" --out "$logs/videos" --clips 8 --size 720 --validation 0
+  for where in cpu cuda:0; do
+    step "decode-on-${where%:0}" timeout 120 "$bin/bench_decode" --videos "$logs/videos/train.csv" --clips 60 \
+      --decode-on "$where"
+  done
+  rm -rf "$logs/videos"
 fi
 if ! wanted sanitizer; then
   :
@@ -123,7 +130,8 @@ import json, pathlib, statistics, sys
 for log in sorted(pathlib.Path(sys.argv[1]).glob("*-*-*.log")):
     try:
         run = json.loads(log.read_text().splitlines()[-1])
-        print(f"{log.stem:40} {1e3 * statistics.median(run['seconds']):9.1f} ms {run['peak_bytes'] / 1e9:7.2f} GB")
+        memory = f"{run['peak_bytes'] / 1e9:7.2f} GB" if "peak_bytes" in run else ""
+        print(f"{log.stem:40} {1e3 * statistics.median(run['seconds']):9.1f} ms {memory}")
     except (IndexError, ValueError, KeyError):
         pass
 TABLE

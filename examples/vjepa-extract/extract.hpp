@@ -11,6 +11,7 @@
 #include "vjepa/core/error.hpp"
 #include "vjepa/core/shapes.hpp"
 #include "vjepa/core/view.hpp"
+#include "vjepa/data/decoding_device.hpp"
 #include "vjepa/io/checkpoint.hpp"
 
 /// What becomes of the tokens of a clip.
@@ -43,6 +44,7 @@ struct ExtractOptions {
   bool keep_up = false;
 
   std::vector<std::string> inputs;
+  vjepa::DecodingDevice decoder;
   std::string out;
   vjepa::Index batch = 8;
   int workers = 2;

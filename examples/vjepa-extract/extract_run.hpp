@@ -46,8 +46,9 @@ inline void read_clips(const ExtractOptions& o, const Input& input, const ClipAh
                                                                         .format = o.input_format,
                                                                         .options = o.input_options,
                                                                         .timeout = o.timeout,
-                                                                        .interrupted = o.interrupted})
-                                      : VideoSource::open(std::filesystem::path(input.name));
+                                                                        .interrupted = o.interrupted},
+                                                          o.decoder)
+                                      : VideoSource::open(std::filesystem::path(input.name), o.decoder);
     FrameStream frames(std::move(source));
     SlidingWindow window(o.window, o.stride, o.every > 0 ? o.every : o.window * o.stride, o.size);
     Index clips = 0;
@@ -68,7 +69,8 @@ inline void read_clips(const ExtractOptions& o, const Input& input, const ClipAh
                                     .num_clips = is_image_name(input.name) ? 1 : o.segments,
                                     .random_clip = false,
                                     .allow_overlap = true},
-                        .transform = EvalTransform{.size = o.size, .views = 1}};
+                        .transform = EvalTransform{.size = o.size, .views = 1},
+                        .decoder = o.decoder};
   Random none({});  // neither the clips nor the transform are random
   const Views views = read(input.name, none, none);
   const std::size_t pixels = views.clips.size() / views.seconds.size();

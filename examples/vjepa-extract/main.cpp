@@ -69,6 +69,7 @@ po::options_description options() {
   add("positions", text("computed"), "for clips of another size than trained: computed, or interpolated");
   add("dtype", text("float32"), "float32 or bfloat16");
   add("workers", po::value<int>()->default_value(2), "threads that read videos");
+  add("decode-on", text("cpu"), "cpu, or hardware that FFmpeg decodes on, such as cuda:0");
   add("input-format", text("")->value_name("FORMAT"),
       "FFmpeg's name of a device or format: every INPUT is such a stream");
   add("input-option", po::value<std::vector<std::string>>()->composing()->value_name("KEY=VALUE"),
@@ -124,6 +125,7 @@ ExtractOptions parsed(const program::Given& given, const program::Device& device
   if (o.out.empty()) fail("--out is empty; --help shows examples");
   o.inputs = program::list(given, "input");
   if (o.inputs.empty()) fail("INPUT is missing; --help shows examples");
+  o.decoder = vjepa::DecodingDevice(given["decode-on"].as<std::string>());
   o.checkpoint_key = given["checkpoint-key"].as<std::string>();
   o.model = given["model"].as<std::string>();
   o.partial = given["partial"].as<bool>();

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""vjepa-pretrain and vjepa-extract on a GPU beside the CPU: runs that repeat to the byte, losses and features that agree.
+"""vjepa-pretrain and vjepa-extract on a GPU beside the CPU: runs that repeat to the byte, with CUDA graphs, too, losses
+and features that agree, and videos that the GPU decodes where FFmpeg can.
 
   gpu.py VJEPA_PRETRAIN VJEPA_SYNTH VJEPA_EXTRACT [DEVICE]
 
@@ -53,8 +54,8 @@ def main():
         config = root / "run.yaml"
         config.write_text(CONFIG.replace("LIST", str(root / "videos/train.csv")))
 
-        def train(folder, where, *settings):
-            command = [pretrain, "--config", str(config), "--device", where, "--set", f"logging.folder={folder}"]
+        def train(folder, where, *settings, options=()):
+            command = [pretrain, "--config", str(config), "--device", where, "--set", f"logging.folder={folder}", *options]
             for setting in settings:
                 command += ["--set", setting]
             return subprocess.run(command, capture_output=True, text=True)
@@ -79,14 +80,34 @@ def main():
                 for step, (got, expected) in enumerate(zip(losses(folder), losses(of_cpu), strict=True)):
                     assert math.isclose(got, expected, rel_tol=tolerance), (folder.name, step, got, expected)
 
-            found = {}
-            for where in (device, "cpu"):
-                out = root / f"{dtype}-{where.replace(':', '')}.npy"
-                subprocess.run([extract, "--checkpoint", of_cpu / "jepa-latest.safetensors", "--dtype", dtype, "--device",
-                                where, "--out", out, root / "videos/clips"], check=True, capture_output=True)
-                found[where] = features(out)
-            error = relative_error(found[device], found["cpu"])
+            # Steps of one shape, most of which are graphs.
+            one_shape = (f"meta.dtype={dtype}", "data.mask_type=random_tube", "mask=[{ratio: 0.75}]")
+            weights = []
+            for options in ((), ("--cuda-graphs",)):
+                folder = root / f"{dtype}-tube{''.join(options)}"
+                done = train(folder, device, *one_shape, options=options)
+                assert done.returncode == 0, done.stderr
+                weights.append((folder / "jepa-latest.safetensors").read_bytes())
+            assert weights[0] == weights[1], f"{dtype}: CUDA graphs change the weights"
+
+            def extracted(name, *options):
+                out = root / f"{dtype}-{name}.npy"
+                done = subprocess.run([extract, "--checkpoint", of_cpu / "jepa-latest.safetensors", "--dtype", dtype,
+                                       "--out", out, root / "videos/clips", *options], capture_output=True, text=True)
+                if "FFmpeg cannot use it" in done.stderr:
+                    print(f"not decoded on {device}: {done.stderr.strip()}")
+                    return None
+                assert done.returncode == 0, done.stderr
+                return features(out)
+
+            on_cpu = extracted("cpu")
+            on_gpu = extracted("gpu", "--device", device)
+            error = relative_error(on_gpu, on_cpu)
             assert error < tolerance, (dtype, error)
+            assert extracted("graphs", "--device", device, "--cuda-graphs") == on_gpu, f"{dtype}: graphs change features"
+            decoded = extracted("decoded", "--device", device, "--decode-on", device)
+            if decoded is not None:
+                assert relative_error(decoded, on_gpu) < tolerance, (dtype, relative_error(decoded, on_gpu))
             print(f"{dtype}: {device} repeats, trains as the CPU does, and its features differ by {error:.1e}")
 
 

@@ -22,6 +22,7 @@
 #include "vjepa/data/clip_sampler.hpp"
 #include "vjepa/data/clip_transform.hpp"
 #include "vjepa/data/cut_clip.hpp"
+#include "vjepa/data/decoding_device.hpp"
 #include "vjepa/data/sampled_clips.hpp"
 #include "vjepa/data/video_cache.hpp"
 #include "vjepa/data/video_list.hpp"
@@ -39,6 +40,7 @@ struct LoaderOptions {
   bool filter_short_videos = false;                // skip what is shorter than a clip
   std::optional<std::int64_t> filter_long_videos;  // skip files of more bytes
   bool cut_only = false;                           // clips are not resized but cut out, for a device to resize
+  DecodingDevice decoder = {};                     // of videos
   std::size_t cache_bytes = 0;                     // decoded videos are kept in so much memory
 };
 
@@ -192,7 +194,7 @@ class Loader {
     } else {
       const std::filesystem::path path = list_->path(video);
       check_size(path);
-      VideoReader reader(path);
+      VideoReader reader(path, options_.decoder);
       check_length(reader);
       decoded = cache_.keep(video, reader);
       if (decoded) {

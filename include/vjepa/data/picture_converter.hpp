@@ -1,5 +1,9 @@
 #pragma once
 
+extern "C" {
+#include <libavutil/hwcontext.h>
+}
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -25,7 +29,8 @@ class PictureConverter {
   Index width() const { return width_; }
 
   /// Converts a picture, which `copy_to` then gives. Throws Error when FFmpeg cannot convert pixels of its kind.
-  void convert(const AVFrame& frame) {
+  void convert(const AVFrame& decoded) {
+    const AVFrame& frame = decoded.hw_frames_ctx != nullptr ? downloaded(decoded) : decoded;
     if (width_ == 0) {
       width_ = transposed_ ? frame.height : frame.width;
       height_ = transposed_ ? frame.width : frame.height;
@@ -72,6 +77,17 @@ class PictureConverter {
   }
 
  private:
+  /// A picture that lies in the memory of the hardware that decoded it.
+  const AVFrame& downloaded(const AVFrame& decoded) {
+    av_frame_unref(downloaded_.get());
+    int e = av_hwframe_transfer_data(downloaded_.get(), &decoded, 0);
+    if (e >= 0) e = av_frame_copy_props(downloaded_.get(), &decoded);
+    // Hardware leaves the left and the upper edge on.
+    if (e >= 0) e = av_frame_apply_cropping(downloaded_.get(), AV_FRAME_CROP_UNALIGNED);
+    if (e < 0) fail("has a frame that does not come back from the hardware that decoded it: ", ffmpeg::reason(e));
+    return *downloaded_;
+  }
+
   /// The display matrix turns and mirrors by quarters; x' = a x + c y, y' = b x + d y.
   void read_orientation(const AVStream& stream) {
     const std::int32_t* const m = ffmpeg::display_matrix(stream);
@@ -83,6 +99,7 @@ class PictureConverter {
   }
 
   ffmpeg::Scaler scaler_;
+  ffmpeg::Picture downloaded_{av_frame_alloc()};
   bool transposed_ = false;
   bool mirrored_x_ = false;
   bool mirrored_y_ = false;

@@ -14,6 +14,7 @@
 
 #include "vjepa/core/error.hpp"
 #include "vjepa/core/view.hpp"
+#include "vjepa/data/decoding_device.hpp"
 #include "vjepa/data/ffmpeg.hpp"
 #include "vjepa/data/frames.hpp"
 #include "vjepa/data/picture_converter.hpp"
@@ -30,8 +31,11 @@ namespace vjepa {
 class VideoReader {
  public:
   /// Throws VideoError when there is no video to read.
-  explicit VideoReader(std::filesystem::path path)
-      : path_(std::move(path)), source_(VideoSource::open(path_)), converter_(*source_.stream()) {
+  explicit VideoReader(std::filesystem::path path, DecodingDevice device = {})
+      : path_(std::move(path)),
+        device_(std::move(device)),
+        source_(VideoSource::open(path_, device_)),
+        converter_(*source_.stream()) {
     list_packets();
     if (counted_) count_frames();
     if (shown_.empty() && !counted_) bad("holds no frames of video");
@@ -129,7 +133,7 @@ class VideoReader {
   }
 
   /// Starts again at the beginning of the file.
-  void rewind() { source_ = VideoSource::open(path_); }
+  void rewind() { source_ = VideoSource::open(path_, device_); }
 
   /// Decodes until `more_wanted(frame)` returns false or the file ends.
   template <class More>
@@ -219,6 +223,7 @@ class VideoReader {
   }
 
   std::filesystem::path path_;
+  DecodingDevice device_;
   VideoSource source_;
   PictureConverter converter_;
   ffmpeg::Packet packet_{av_packet_alloc()};

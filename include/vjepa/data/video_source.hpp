@@ -19,6 +19,7 @@ extern "C" {
 
 #include "vjepa/core/error.hpp"
 #include "vjepa/data/container.hpp"
+#include "vjepa/data/decoding_device.hpp"
 #include "vjepa/data/ffmpeg.hpp"
 
 namespace vjepa {
@@ -50,15 +51,15 @@ class VideoSource {
     return *this;
   }
 
-  static VideoSource open(const std::filesystem::path& path) {
+  static VideoSource open(const std::filesystem::path& path, const DecodingDevice& device = {}) {
     VideoSource source(path.string());
     source.format_ = open_container(path);
-    source.open_decoder();
+    source.open_decoder(device);
     return source;
   }
 
   /// Waits for the stream's first packets. What the stream itself may open is what FFmpeg allows its protocol.
-  static VideoSource open(const StreamAddress& from) {
+  static VideoSource open(const StreamAddress& from, const DecodingDevice& device = {}) {
     VideoSource source(from.address == "-" ? "standard input" : from.address);
     avdevice_register_all();
     const AVInputFormat* demuxer = nullptr;
@@ -78,7 +79,7 @@ class VideoSource {
       if (source.wait_->timed_out()) source.bad("did not answer in ", from.timeout, " seconds");
       throw;
     }
-    source.open_decoder();
+    source.open_decoder(device);
     return source;
   }
 
@@ -154,7 +155,7 @@ class VideoSource {
 
   explicit VideoSource(std::string name) : name_(std::move(name)) {}
 
-  void open_decoder() {
+  void open_decoder(const DecodingDevice& device) {
     const AVCodec* decoder = nullptr;
     stream_ = av_find_best_stream(format_.get(), AVMEDIA_TYPE_VIDEO, -1, -1, &decoder, 0);
     if (stream_ == AVERROR_DECODER_NOT_FOUND) bad("holds video that this FFmpeg has no decoder for");
@@ -167,6 +168,7 @@ class VideoSource {
     codec_->thread_count = 1;  // videos are read in parallel, not frames
     codec_->max_pixels = max_pixels;
     codec_->pkt_timebase = stream()->time_base;
+    device.serve(*codec_);
     if (const int e = avcodec_open2(codec_.get(), decoder, nullptr); e < 0) {
       bad("cannot be decoded: ", ffmpeg::reason(e));
     }

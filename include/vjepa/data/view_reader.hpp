@@ -10,6 +10,7 @@
 #include "vjepa/core/view.hpp"
 #include "vjepa/data/clip_sampler.hpp"
 #include "vjepa/data/clip_transform.hpp"
+#include "vjepa/data/decoding_device.hpp"
 #include "vjepa/data/eval_transform.hpp"
 #include "vjepa/data/frames.hpp"
 #include "vjepa/data/media_names.hpp"
@@ -30,6 +31,7 @@ struct Views {
 struct ViewReader {
   ClipSampler sampler;
   std::variant<EvalTransform, ClipTransform> transform;
+  DecodingDevice decoder = {};
 
   Index size() const {
     return std::visit([](const auto& t) { return t.size; }, transform);
@@ -44,7 +46,7 @@ struct ViewReader {
 
   /// Throws Error that names the file when it cannot be used. `when` draws where clips begin, `augment` the rest.
   Views operator()(const std::filesystem::path& path, Random& when, Random& augment) const {
-    VideoReader reader(path);
+    VideoReader reader(path, decoder);
     Views views;
     if (is_image_name(path) || reader.frame_count() == 1) {
       Frames image = reader.read(std::vector<Index>{0});

@@ -36,6 +36,7 @@ struct PretrainConfig {
     // Workers cut clips out of their videos, and the device resizes them: memory follows the size of the videos. Our
     // own key.
     bool resize_on_device = false;
+    std::string decode_on = "cpu";  // or hardware that FFmpeg knows, such as cuda:0; our own key
     bool filter_short_videos = false;
     std::optional<std::int64_t> filter_long_videos;  // bytes
     double cache_gb = 0;                             // decoded videos are kept in so much memory; our own key

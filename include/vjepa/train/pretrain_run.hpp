@@ -172,6 +172,7 @@ class PretrainRun {
     o.filter_short_videos = data.filter_short_videos;
     o.filter_long_videos = data.filter_long_videos;
     o.cut_only = data.resize_on_device;
+    o.decoder = DecodingDevice(data.decode_on);
     o.cache_bytes = static_cast<std::size_t>(data.cache_gb * 1e9);
     return o;
   }

@@ -32,7 +32,8 @@ struct ProbeConfig {
     bool static_camera = false;                      // see only what moves; our own key
     Index resolution = 224;
     int num_workers = 1;
-    std::string class_names;  // a file of a name a line; else the names of class folders, or numbers
+    std::string decode_on = "cpu";  // or hardware that FFmpeg knows, such as cuda:0; our own key
+    std::string class_names;        // a file of a name a line; else the names of class folders, or numbers
   };
 
   struct Optimization {

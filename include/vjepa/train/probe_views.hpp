@@ -45,8 +45,10 @@ inline ClipSampler clip_sampler(const ProbeConfig& config, Index segments, bool 
 /// begin is drawn once (docs/adr/0007).
 inline ViewReader fixed_view_reader(const ProbeConfig& config, const ViewShape& shape) {
   return {.sampler = clip_sampler(config, shape.segments, !config.data.clip_part),
-          .transform = EvalTransform{
-              .size = config.data.resolution, .views = shape.views, .static_camera = config.data.static_camera}};
+          .transform =
+              EvalTransform{
+                  .size = config.data.resolution, .views = shape.views, .static_camera = config.data.static_camera},
+          .decoder = DecodingDevice(config.data.decode_on)};
 }
 
 inline ViewReader training_view_reader(const ProbeConfig& config) {
@@ -63,7 +65,9 @@ inline ViewReader training_view_reader(const ProbeConfig& config) {
   if (aug.auto_augment && config.kind == ProbeConfig::Kind::image) transform.augment = AutoAugment{};
   if (aug.auto_augment && config.kind == ProbeConfig::Kind::video) transform.augment = RandomAugment{};
   if (aug.reprob > 0) transform.erasing = RandomErasing{.probability = aug.reprob};
-  return {.sampler = clip_sampler(config, training_views(config).segments, true), .transform = transform};
+  return {.sampler = clip_sampler(config, training_views(config).segments, true),
+          .transform = transform,
+          .decoder = DecodingDevice(config.data.decode_on)};
 }
 
 inline FeatureOptions frozen_encoder_options(const ProbeConfig& config) {

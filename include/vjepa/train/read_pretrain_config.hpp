@@ -50,6 +50,7 @@ inline PretrainConfig::Data read_data(YamlSection s) {
   d.patch_size = s.get<Index>("patch_size", d.patch_size);
   d.num_workers = s.get<int>("num_workers", d.num_workers);
   d.resize_on_device = s.get<bool>("resize_on_device", d.resize_on_device);
+  d.decode_on = s.get<std::string>("decode_on", d.decode_on);
   d.filter_short_videos = s.get<bool>("filter_short_videos", d.filter_short_videos);
   d.filter_long_videos = s.find<std::int64_t>("filter_long_videos");
   d.cache_gb = s.get<double>("cache_gb", d.cache_gb);

@@ -46,6 +46,7 @@ inline ProbeConfig::Data read_probe_data(YamlSection s, ProbeConfig::Kind kind) 
   }
   d.num_classes = s.required<Index>("num_classes");
   d.num_workers = s.get<int>("num_workers", d.num_workers);
+  d.decode_on = s.get<std::string>("decode_on", d.decode_on);
   d.class_names = s.get<std::string>("class_names", d.class_names);
   check_positive(s, {{"frames_per_clip", d.frames_per_clip},
                      {"num_segments", d.num_segments},
