@@ -1,4 +1,5 @@
-// Attention on the first GPU: each policy's forward and backward pass, for the heads of models and predictors.
+// Attention on the first GPU: each policy's forward and backward pass, for the heads of models and predictors, and what
+// float32 costs.
 #include <cstdio>
 #include <exception>
 
@@ -53,7 +54,8 @@ int run() {
   std::printf("%s\n\n", ProgramCuda<bf16>::describe(ctx).c_str());
   std::printf(
       "| batch x heads x tokens x head | forward, own: ms | TFLOP/s | forward, programs: ms | TFLOP/s | first call, ms "
-      "| backward: ms | TFLOP/s |\n|---|---|---|---|---|---|---|---|\n");
+      "| backward: ms | TFLOP/s | float32 forward: ms | TFLOP/s | backward: ms | TFLOP/s |\n"
+      "|---|---|---|---|---|---|---|---|---|---|---|---|\n");
   for (const Index head_dim : {24, 32, 64, 80, 88, 104, 128}) {
     for (const Index tokens : {437, 1568}) {
       const AttentionShape s{.batch = 24, .heads = 16, .queries = tokens, .keys = tokens, .head_dim = head_dim};
@@ -61,10 +63,13 @@ int run() {
           2e-12 * static_cast<double>(s.batch * s.heads * head_dim) * static_cast<double>(tokens * tokens);
       const Passes own = passes<Cuda<bf16>>(ctx, s);
       const Passes programs = passes<ProgramCuda<bf16>>(ctx, s);
-      std::printf("| %td x %td x %td x %td | %.3f | %.0f | %.3f | %.0f | %.1f | %.3f | %.0f |\n", s.batch, s.heads,
-                  tokens, head_dim, 1e3 * own.forward.median, 2 * product / own.forward.median,
-                  1e3 * programs.forward.median, 2 * product / programs.forward.median, 1e3 * programs.first,
-                  1e3 * own.backward.median, 5 * product / own.backward.median);
+      const Passes full = passes<Cuda<float>>(ctx, s);
+      std::printf(
+          "| %td x %td x %td x %td | %.3f | %.0f | %.3f | %.0f | %.1f | %.3f | %.0f | %.3f | %.0f | %.3f | %.0f |\n",
+          s.batch, s.heads, tokens, head_dim, 1e3 * own.forward.median, 2 * product / own.forward.median,
+          1e3 * programs.forward.median, 2 * product / programs.forward.median, 1e3 * programs.first,
+          1e3 * own.backward.median, 5 * product / own.backward.median, 1e3 * full.forward.median,
+          2 * product / full.forward.median, 1e3 * full.backward.median, 5 * product / full.backward.median);
     }
   }
   return 0;

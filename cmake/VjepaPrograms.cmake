@@ -56,8 +56,17 @@ endif()
 configure_file(${CMAKE_CURRENT_LIST_DIR}/program_cuda.cuh.in ${CMAKE_BINARY_DIR}/generated/program_cuda.cuh)
 if(has_cuda)
   message(STATUS "vjepa: attention of the CUDA device in the programs: ${VJEPA_ATTENTION_TYPE}")
+  # Attention's kernels are compiled once for all programs.
+  add_library(vjepa_cuda_attention STATIC)
+  foreach(VJEPA_SCALAR IN ITEMS float vjepa::bf16)
+    string(REPLACE "vjepa::" "" scalar ${VJEPA_SCALAR})
+    configure_file(${CMAKE_CURRENT_LIST_DIR}/attention.cu.in ${CMAKE_BINARY_DIR}/generated/attention_${scalar}.cu)
+    target_sources(vjepa_cuda_attention PRIVATE ${CMAKE_BINARY_DIR}/generated/attention_${scalar}.cu)
+  endforeach()
+  target_link_libraries(vjepa_cuda_attention PUBLIC vjepa::cuda PRIVATE vjepa_programs)
+  target_compile_definitions(vjepa_cuda_attention PUBLIC VJEPA_EXTERN_ATTENTION)
   add_library(vjepa_cuda_programs INTERFACE)
-  target_link_libraries(vjepa_cuda_programs INTERFACE vjepa::cuda $<TARGET_NAME_IF_EXISTS:vjepa::cudnn>)
+  target_link_libraries(vjepa_cuda_programs INTERFACE vjepa_cuda_attention $<TARGET_NAME_IF_EXISTS:vjepa::cudnn>)
 endif()
 
 # Comparisons that may trap are compiled to masks and branches; nothing here looks at floating-point exceptions.

@@ -15,12 +15,14 @@ namespace vjepa::cuda {
 /// An attention policy is a class template over the scalar, with the functions of the concept Attention and
 /// `describe`, which says what computes it.
 ///
-/// This one is the library's own: bf16 on tensor cores when the head size is a multiple of 8 and the memory is aligned
-/// to 16 bytes, as a model's always is; what is left, and float32, by plain arithmetic. Memory is linear in the tokens,
-/// gradients have one writer each and come out the same in every run. Throws Error for head sizes beyond 128.
+/// This one is the library's own: on tensor cores when the head size is a multiple of 8 and the memory is aligned to 16
+/// bytes, as a model's always is; what is left by plain arithmetic. Memory is linear in the tokens, gradients have one
+/// writer each and come out the same in every run. Throws Error for head sizes beyond 128.
 template <class S>
 struct FlashAttention {
-  static std::string describe() { return std::is_same_v<S, bf16> ? "tensor cores" : "float32 arithmetic"; }
+  static std::string describe() {
+    return std::is_same_v<S, bf16> ? "tensor cores" : "tensor cores, three products of TF32 for one";
+  }
 
   static void attention(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v, Mat<S> out,
                         Mat<float> lse) {
@@ -46,9 +48,7 @@ struct FlashAttention {
       fail("vjepa::Cuda: attention with heads of ", shape.head_dim, " features; at most ",
            PlainAttention<S>::most_head_dim, " are supported: use more heads");
     }
-    if constexpr (std::is_same_v<S, bf16>) {
-      if (TensorCoreAttention::supports(shape, views...)) return body.template operator()<TensorCoreAttention>();
-    }
+    if (TensorCoreAttention<S>::supports(shape, views...)) return body.template operator()<TensorCoreAttention<S>>();
     body.template operator()<PlainAttention<S>>();
   }
 };

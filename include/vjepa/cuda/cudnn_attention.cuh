@@ -251,7 +251,7 @@ struct CudnnAttention : FlashAttention<S> {
   static void attention(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v, Mat<S> out,
                         Mat<float> lse) {
     if constexpr (std::is_same_v<S, bf16>) {
-      if (TensorCoreAttention::supports(shape, q, k, v, out) && shape.head_dim >= least_head_dim) {
+      if (TensorCoreAttention<S>::supports(shape, q, k, v, out) && shape.head_dim >= least_head_dim) {
         const CudnnAttentionKey key{.batch = shape.batch,
                                     .heads = shape.heads,
                                     .queries = shape.queries,

@@ -9,32 +9,43 @@
 #include "vjepa/core/bf16.hpp"
 #include "vjepa/core/device.hpp"
 #include "vjepa/cuda/attention_tiles.cuh"
+#include "vjepa/cuda/bf16_products.cuh"
 #include "vjepa/cuda/instructions.cuh"
 #include "vjepa/cuda/launch.cuh"
+#include "vjepa/cuda/tf32_products.cuh"
 
 namespace vjepa::cuda {
 
 namespace flash {
 
-template <int D>
+template <class S, int D>
 inline constexpr Cut forward_cut{
-    .fragments = D <= 80 ? 2 : 1, .columns = tile, .keeps_rows = D != 80, .blocks = D <= 32 ? 3 : 2};
-template <int D>
+    .fragments = D <= 80 ? 2 : 1, .columns = tile<S>, .keeps_rows = D != 80, .blocks = D <= 32 ? 3 : 2};
+template <class S, int D>
 inline constexpr Cut backward_cut{.fragments = D <= 32 ? 2 : 1,
-                                  .columns = tile / 2,
+                                  .columns = tile<S> / 2,
                                   .keeps_rows = D <= 80,
                                   .blocks = D <= 48    ? 3
                                             : D <= 112 ? 2
                                                        : 1};
+// A value of float32 takes a register, where one of bf16 takes half.
+template <int D>
+inline constexpr Cut forward_cut<float, D>{
+    .fragments = D <= 32 ? 2 : 1, .columns = tile<float>, .keeps_rows = D <= 64, .blocks = D <= 96 ? 2 : 1};
+template <int D>
+inline constexpr Cut backward_cut<float, D>{.fragments = 1,
+                                            .columns = D <= 64 ? tile<float> : tile<float> / 2,
+                                            .keeps_rows = D <= 32,
+                                            .blocks = D <= 64 ? 2 : 1};
 
 /// FlashAttention-2 (Dao, arXiv 2307.08691): softmax over the tiles of keys as they come, the sums so far shrunk
 /// whenever a larger score appears.
-template <int D>
-__global__ void __launch_bounds__(threads, forward_cut<D>.blocks)
-    forward_kernel(AttentionShape shape, Mat<const bf16> q, Mat<const bf16> k, Mat<const bf16> v, Mat<bf16> out,
-                   Mat<float> lse) {
-  constexpr Cut cut = forward_cut<D>;
+template <class S, int D>
+__global__ void __launch_bounds__(threads, forward_cut<S, D>.blocks)
+    forward_kernel(AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v, Mat<S> out, Mat<float> lse) {
+  constexpr Cut cut = forward_cut<S, D>;
   constexpr int M = cut.fragments;
+  constexpr int T = tile<S>;
   const Place place(shape, shape.queries, cut.block_rows());
   const auto dim = static_cast<int>(shape.head_dim);
   const auto keys = static_cast<int>(shape.keys);
@@ -42,35 +53,35 @@ __global__ void __launch_bounds__(threads, forward_cut<D>.blocks)
   const float scale = 1.0f / sqrtf(static_cast<float>(dim));
   const float to_exponent = scale * log2_e;
   const int row = cut.rows() * warp_index();
-  bf16* const queries = dynamic_shared<bf16>();
-  bf16* const columns = queries + cut.block_rows() * stride<D>;  // [2 stages, keys and values]
+  S* const queries = dynamic_shared<S>();
+  S* const columns = queries + cut.block_rows() * stride<S, D>;  // [2 stages, keys and values]
   const auto copy_columns = [&](int begin, int stage) {
     const Index from = place.b * shape.keys + begin;
-    bf16* const to = columns + stage * 2 * tile_size<D>;
-    copy_rows<D, tile>(k.row(from) + place.column, k.stride(), keys - begin, dim, to);
-    copy_rows<D, tile>(v.row(from) + place.column, v.stride(), keys - begin, dim, to + tile_size<D>);
+    S* const to = columns + stage * 2 * tile_size<S, D>;
+    copy_rows<S, D, T>(k.row(from) + place.column, k.stride(), keys - begin, dim, to);
+    copy_rows<S, D, T>(v.row(from) + place.column, v.stride(), keys - begin, dim, to + tile_size<S, D>);
   };
 
   const Index first = place.b * shape.queries + place.first;
-  copy_rows<D, cut.block_rows()>(q.row(first) + place.column, q.stride(), rows, dim, queries);
+  copy_rows<S, D, cut.block_rows()>(q.row(first) + place.column, q.stride(), rows, dim, queries);
   commit_copies();
   copy_columns(0, 0);
   commit_copies();
   wait_copies<1>();
   __syncthreads();
-  const LeftFactor<D, M, cut.keeps_rows> query(queries + row * stride<D>);
+  const LeftFactor<S, D, M, cut.keeps_rows> query(queries + row * stride<S, D>);
   Fragments<M, D> mixed = {};
   float largest[M][2];
   float sum[M][2] = {};  // of this lane's columns
 #pragma unroll
   for (int m = 0; m < M; ++m) largest[m][0] = largest[m][1] = -INFINITY;
-  for_each_tile(keys, copy_columns, [&](int begin, int stage) {
-    const bf16* const key = columns + stage * 2 * tile_size<D>;
-    Fragments<M, tile> scores;
-    multiply_transposed<D, M, tile>(query, key, scores);
-    if (begin + tile > keys) {
+  for_each_tile<S>(keys, copy_columns, [&](int begin, int stage) {
+    const S* const key = columns + stage * 2 * tile_size<S, D>;
+    Fragments<M, T> scores;
+    multiply_transposed<D, M, T>(query, key, scores);
+    if (begin + T > keys) {
 #pragma unroll
-      for (int n = 0; n < tile / 8; ++n) {
+      for (int n = 0; n < T / 8; ++n) {
 #pragma unroll
         for (int e = 0; e < 4; ++e) {
           if (begin + column_of(n, e) < keys) continue;
@@ -85,7 +96,7 @@ __global__ void __launch_bounds__(threads, forward_cut<D>.blocks)
       for (int half = 0; half < 2; ++half) {
         float larger = largest[m][half];
 #pragma unroll
-        for (int n = 0; n < tile / 8; ++n) {
+        for (int n = 0; n < T / 8; ++n) {
           larger = fmaxf(larger, fmaxf(scores[m][n][2 * half], scores[m][n][2 * half + 1]));
         }
         larger = fmaxf(larger, __shfl_xor_sync(0xffffffffu, larger, 1));
@@ -95,7 +106,7 @@ __global__ void __launch_bounds__(threads, forward_cut<D>.blocks)
         largest[m][half] = larger;
         sum[m][half] *= shrink;
 #pragma unroll
-        for (int n = 0; n < tile / 8; ++n) {
+        for (int n = 0; n < T / 8; ++n) {
 #pragma unroll
           for (int e = 2 * half; e < 2 * half + 2; ++e) {
             scores[m][n][e] = exp2_approx(scores[m][n][e] * to_exponent - taken_off);
@@ -109,7 +120,7 @@ __global__ void __launch_bounds__(threads, forward_cut<D>.blocks)
         }
       }
     }
-    add_product<D, M, tile>(scores, key + tile_size<D>, mixed);
+    add_product<D, M, T>(scores, key + tile_size<S, D>, mixed);
   });
   float inverse[M][2];
 #pragma unroll
@@ -125,7 +136,7 @@ __global__ void __launch_bounds__(threads, forward_cut<D>.blocks)
       }
     }
   }
-  store_rows<D, M>(mixed, inverse, out.row(first + row) + place.column, out.stride(), rows - row, dim);
+  store_rows<S, D, M>(mixed, inverse, out.row(first + row) + place.column, out.stride(), rows - row, dim);
 }
 
 /// The gradients of queries, or of keys and values. Both take the scores of their rows against one tile of columns
@@ -135,12 +146,13 @@ __global__ void __launch_bounds__(threads, forward_cut<D>.blocks)
 ///   dq = scale ds k, or dk = scale dsᵀ q and dv = pᵀ dout
 ///
 /// Each gradient has one writer, so that no order of blocks can change it; scores are computed twice for it.
-template <int D, bool for_keys>
-__global__ void __launch_bounds__(threads, backward_cut<D>.blocks)
-    backward_kernel(AttentionShape shape, Mat<const bf16> q, Mat<const bf16> k, Mat<const bf16> v, Mat<const float> lse,
-                    Mat<const float> delta, Mat<const bf16> dout, Mat<bf16> dq, Mat<bf16> dk, Mat<bf16> dv) {
-  constexpr Cut cut = backward_cut<D>;
+template <class S, int D, bool for_keys>
+__global__ void __launch_bounds__(threads, backward_cut<S, D>.blocks)
+    backward_kernel(AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v, Mat<const float> lse,
+                    Mat<const float> delta, Mat<const S> dout, Mat<S> dq, Mat<S> dk, Mat<S> dv) {
+  constexpr Cut cut = backward_cut<S, D>;
   constexpr int M = cut.fragments;
+  constexpr int T = tile<S>;
   constexpr int W = cut.columns;
   const Index all_rows = for_keys ? shape.keys : shape.queries;
   const auto columns = static_cast<int>(for_keys ? shape.queries : shape.keys);
@@ -152,33 +164,33 @@ __global__ void __launch_bounds__(threads, backward_cut<D>.blocks)
   const int row = cut.rows() * warp_index();
   // What scores are products of, and what their gradients are: of the rows, then of two stages of columns, with lse and
   // delta of the columns when these are queries.
-  bf16* const row_scores = dynamic_shared<bf16>();
-  bf16* const row_gradients = row_scores + cut.block_rows() * stride<D>;
-  bf16* const column_tiles = row_gradients + cut.block_rows() * stride<D>;
-  float* const column_stats = reinterpret_cast<float*>(column_tiles + 4 * tile_size<D>);
+  S* const row_scores = dynamic_shared<S>();
+  S* const row_gradients = row_scores + cut.block_rows() * stride<S, D>;
+  S* const column_tiles = row_gradients + cut.block_rows() * stride<S, D>;
+  float* const column_stats = reinterpret_cast<float*>(column_tiles + 4 * tile_size<S, D>);
   const auto& row_source = for_keys ? k : q;
   const auto& row_gradient_source = for_keys ? v : dout;
   const auto& column_source = for_keys ? q : k;
   const auto& column_gradient_source = for_keys ? dout : v;
   const auto copy_columns = [&](int begin, int stage) {
     const Index from = place.b * columns + begin;
-    bf16* const to = column_tiles + stage * 2 * tile_size<D>;
-    copy_rows<D, tile>(column_source.row(from) + place.column, column_source.stride(), columns - begin, dim, to);
-    copy_rows<D, tile>(column_gradient_source.row(from) + place.column, column_gradient_source.stride(),
-                       columns - begin, dim, to + tile_size<D>);
-    if (for_keys && threadIdx.x < tile) {
+    S* const to = column_tiles + stage * 2 * tile_size<S, D>;
+    copy_rows<S, D, T>(column_source.row(from) + place.column, column_source.stride(), columns - begin, dim, to);
+    copy_rows<S, D, T>(column_gradient_source.row(from) + place.column, column_gradient_source.stride(),
+                       columns - begin, dim, to + tile_size<S, D>);
+    if (for_keys && threadIdx.x < T) {
       const int i = begin + static_cast<int>(threadIdx.x);
-      float* const stats = column_stats + stage * 2 * tile + threadIdx.x;
+      float* const stats = column_stats + stage * 2 * T + threadIdx.x;
       // A query that is not there: p = 0.
       stats[0] = i < columns ? lse(place.head, i) * log2_e : INFINITY;
-      stats[tile] = i < columns ? delta(place.head, i) : 0.0f;
+      stats[T] = i < columns ? delta(place.head, i) : 0.0f;
     }
   };
 
   const Index first = place.b * all_rows + place.first;
-  copy_rows<D, cut.block_rows()>(row_source.row(first) + place.column, row_source.stride(), rows, dim, row_scores);
-  copy_rows<D, cut.block_rows()>(row_gradient_source.row(first) + place.column, row_gradient_source.stride(), rows, dim,
-                                 row_gradients);
+  copy_rows<S, D, cut.block_rows()>(row_source.row(first) + place.column, row_source.stride(), rows, dim, row_scores);
+  copy_rows<S, D, cut.block_rows()>(row_gradient_source.row(first) + place.column, row_gradient_source.stride(), rows,
+                                    dim, row_gradients);
   commit_copies();
   copy_columns(0, 0);
   commit_copies();
@@ -196,17 +208,17 @@ __global__ void __launch_bounds__(threads, backward_cut<D>.blocks)
   }
   wait_copies<1>();
   __syncthreads();
-  const LeftFactor<D, M, cut.keeps_rows> for_scores(row_scores + row * stride<D>);
-  const LeftFactor<D, M, cut.keeps_rows> for_gradients(row_gradients + row * stride<D>);
+  const LeftFactor<S, D, M, cut.keeps_rows> for_scores(row_scores + row * stride<S, D>);
+  const LeftFactor<S, D, M, cut.keeps_rows> for_gradients(row_gradients + row * stride<S, D>);
   Fragments<M, D> from_scores = {};
   Fragments<M, D> from_values = {};
-  for_each_tile(columns, copy_columns, [&](int begin, int stage) {
-    const bf16* const tiles = column_tiles + stage * 2 * tile_size<D>;
-    const float* const stats = column_stats + stage * 2 * tile;
+  for_each_tile<S>(columns, copy_columns, [&](int begin, int stage) {
+    const S* const tiles = column_tiles + stage * 2 * tile_size<S, D>;
+    const float* const stats = column_stats + stage * 2 * T;
 #pragma unroll 1
-    for (int part = 0; part < tile; part += W) {
-      const bf16* const of_scores = tiles + part * stride<D>;
-      const bf16* const of_gradients = of_scores + tile_size<D>;
+    for (int part = 0; part < T; part += W) {
+      const S* const of_scores = tiles + part * stride<S, D>;
+      const S* const of_gradients = of_scores + tile_size<S, D>;
       Fragments<M, W> p;
       Fragments<M, W> ds;
       multiply_transposed<D, M, W>(for_scores, of_scores, p);
@@ -219,7 +231,7 @@ __global__ void __launch_bounds__(threads, backward_cut<D>.blocks)
 #pragma unroll
           for (int m = 0; m < M; ++m) {
             const float log_sum = for_keys ? stats[column] : row_lse[m][e / 2];
-            const float taken_off = for_keys ? stats[tile + column] : row_delta[m][e / 2];
+            const float taken_off = for_keys ? stats[T + column] : row_delta[m][e / 2];
             p[m][n][e] = exp2_approx(p[m][n][e] * to_exponent - log_sum);
             // Keys that are not there have zeros in their tiles, which an overflowing p would turn into NaN.
             if (!for_keys && begin + column >= columns) p[m][n][e] = 0;
@@ -237,18 +249,26 @@ __global__ void __launch_bounds__(threads, backward_cut<D>.blocks)
     scales[m][0] = scales[m][1] = scale;
     ones[m][0] = ones[m][1] = 1;
   }
-  const auto store = [&](const Fragments<M, D>& sums, const float(&factors)[M][2], Mat<bf16> to) {
-    store_rows<D, M>(sums, factors, to.row(first + row) + place.column, to.stride(), rows - row, dim);
+  const auto store = [&](const Fragments<M, D>& sums, const float(&factors)[M][2], Mat<S> to) {
+    store_rows<S, D, M>(sums, factors, to.row(first + row) + place.column, to.stride(), rows - row, dim);
   };
   store(from_scores, scales, for_keys ? dk : dq);
   if (for_keys) store(from_values, ones, dv);
 }
 
-/// The head sizes that there are kernels for: those of the published models and of their predictors, and some between.
-using Sizes = std::integer_sequence<int, 16, 24, 32, 48, 64, 80, 88, 104, 128>;
+/// The head sizes that there are kernels for. Of bf16 those of the published models and of their predictors, and some
+/// between; of float32 fewer, as it is not what models are trained in on a GPU.
+template <class S>
+struct HeadSizes {
+  using All = std::integer_sequence<int, 16, 24, 32, 48, 64, 80, 88, 104, 128>;
+};
+template <>
+struct HeadSizes<float> {
+  using All = std::integer_sequence<int, 32, 64, 96, 128>;
+};
 
-/// Calls body(std::integral_constant<int, D>) with the least of Sizes that the head fits into.
-template <class Body>
+/// Calls body(std::integral_constant<int, D>) with the least of the sizes that the head fits into.
+template <class S, class Body>
 void with_padded(Index head_dim, Body&& body) {
   const auto fits = [&]<int D>() {
     if (head_dim > D) return false;
@@ -258,12 +278,17 @@ void with_padded(Index head_dim, Body&& body) {
   [&]<int... D>(std::integer_sequence<int, D...>) {
     (fits.template operator()<D>() || ...);
   }
-  (Sizes());
+  (typename HeadSizes<S>::All());
 }
 
 }  // namespace flash
 
-/// Attention of bf16 on tensor cores, scores and sums in float32, the weights rounded to bf16 before they meet values.
+/// Attention on tensor cores, scores and sums in float32: of bf16, the weights rounded before they meet values, and of
+/// float32 to nearly its own precision.
+///
+/// Its kernels take a minute to compile. A program of many files can do that in one: with VJEPA_EXTERN_ATTENTION
+/// defined in all, one of them has `template struct vjepa::cuda::TensorCoreAttention<S>;`.
+template <class S>
 struct TensorCoreAttention {
   /// Whether heads of this size in this memory can be copied 16 bytes at a time.
   template <class... Views>
@@ -271,29 +296,42 @@ struct TensorCoreAttention {
     return shape.head_dim % 8 == 0 && shape.head_dim <= 128 && (whole_packs(views) && ...);
   }
 
-  static void forward(Context& ctx, AttentionShape shape, Mat<const bf16> q, Mat<const bf16> k, Mat<const bf16> v,
-                      Mat<bf16> out, Mat<float> lse) {
-    flash::with_padded(shape.head_dim, [&](auto padded) {
-      constexpr int D = padded;
-      launch(ctx, flash::grid<D>(shape, shape.queries, flash::forward_cut<D>, 1, 0), flash::forward_kernel<D>, shape, q,
-             k, v, out, lse);
-    });
-  }
-
+  static void forward(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v, Mat<S> out,
+                      Mat<float> lse);
   /// delta as attention_delta computes it.
-  static void backward(Context& ctx, AttentionShape shape, Mat<const bf16> q, Mat<const bf16> k, Mat<const bf16> v,
-                       Mat<const float> lse, Mat<const float> delta, Mat<const bf16> dout, Mat<bf16> dq, Mat<bf16> dk,
-                       Mat<bf16> dv) {
-    flash::with_padded(shape.head_dim, [&](auto padded) {
-      constexpr int D = padded;
-      constexpr flash::Cut cut = flash::backward_cut<D>;
-      constexpr std::size_t stats = 4 * flash::tile;
-      launch(ctx, flash::grid<D>(shape, shape.keys, cut, 2, stats), flash::backward_kernel<D, true>, shape, q, k, v,
-             lse, delta, dout, dq, dk, dv);
-      launch(ctx, flash::grid<D>(shape, shape.queries, cut, 2, 0), flash::backward_kernel<D, false>, shape, q, k, v,
-             lse, delta, dout, dq, dk, dv);
-    });
-  }
+  static void backward(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v,
+                       Mat<const float> lse, Mat<const float> delta, Mat<const S> dout, Mat<S> dq, Mat<S> dk,
+                       Mat<S> dv);
 };
+
+template <class S>
+void TensorCoreAttention<S>::forward(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v,
+                                     Mat<S> out, Mat<float> lse) {
+  flash::with_padded<S>(shape.head_dim, [&](auto padded) {
+    constexpr int D = padded;
+    launch(ctx, flash::grid<S, D>(shape, shape.queries, flash::forward_cut<S, D>, 1, 0), flash::forward_kernel<S, D>,
+           shape, q, k, v, out, lse);
+  });
+}
+
+template <class S>
+void TensorCoreAttention<S>::backward(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k,
+                                      Mat<const S> v, Mat<const float> lse, Mat<const float> delta, Mat<const S> dout,
+                                      Mat<S> dq, Mat<S> dk, Mat<S> dv) {
+  flash::with_padded<S>(shape.head_dim, [&](auto padded) {
+    constexpr int D = padded;
+    constexpr flash::Cut cut = flash::backward_cut<S, D>;
+    constexpr std::size_t stats = 4 * flash::tile<S>;
+    launch(ctx, flash::grid<S, D>(shape, shape.keys, cut, 2, stats), flash::backward_kernel<S, D, true>, shape, q, k, v,
+           lse, delta, dout, dq, dk, dv);
+    launch(ctx, flash::grid<S, D>(shape, shape.queries, cut, 2, 0), flash::backward_kernel<S, D, false>, shape, q, k, v,
+           lse, delta, dout, dq, dk, dv);
+  });
+}
+
+#if defined(VJEPA_EXTERN_ATTENTION)
+extern template struct TensorCoreAttention<bf16>;
+extern template struct TensorCoreAttention<float>;
+#endif
 
 }  // namespace vjepa::cuda

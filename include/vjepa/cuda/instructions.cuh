@@ -9,8 +9,8 @@
 // Instructions that CUDA C++ has no function for, all of compute capability 8.0: those of tensor cores and asynchronous
 // copies, and approximations of the special-function unit (PTX ISA, "Warp-level matrix instructions", "Data movement
 // and conversion instructions: asynchronous copy", "Floating point instructions: ex2, rcp"). Every lane of a warp calls
-// those of matrices together. A matrix of 8 x 8 lies spread over the warp: lane l holds elements 2 (l % 4) and 2 (l %
-// 4) + 1 of row l / 4.
+// those of matrices together. A matrix of 8 x 8 of bf16 lies spread over the warp: lane l holds elements 2 (l % 4) and
+// 2 (l % 4) + 1 of row l / 4.
 
 namespace vjepa::cuda {
 
@@ -29,6 +29,24 @@ __device__ inline void multiply_add(float (&d)[4], const std::uint32_t (&a)[2], 
   asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
                : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
                : "r"(a[0]), "r"(a[1]), "r"(b));
+}
+
+/// The nearest value with 10 bits after the point (TF32), ties away from zero.
+__device__ inline float tf32_of(float x) {
+  std::uint32_t bits;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
+  return __uint_as_float(bits);
+}
+
+/// d [16, 8] += a [16, 8] b [8, 8] of TF32 in float32. Lane l has (l / 4, l % 4) of `a`, then that of eight rows below,
+/// then those of four columns on; and (l % 4, l / 4) of `b`, then that of four rows below.
+__device__ inline void multiply_add(float (&d)[4], const float (&a)[4], float b0, float b1) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(__float_as_uint(a[0])), "r"(__float_as_uint(a[1])), "r"(__float_as_uint(a[2])), "r"(__float_as_uint(a[3])),
+        "r"(__float_as_uint(b0)), "r"(__float_as_uint(b1)));
 }
 
 /// Four matrices of 8 x 8 from shared memory: lane l gives the address of row l % 8 of matrix l / 8, a multiple of 16
@@ -90,7 +108,7 @@ __device__ inline float reciprocal_approx(float x) {
 
 /// Begins to copy 16 bytes from global to shared memory, or zeros where there is nothing to copy. `commit_copies`
 /// closes a group of copies; `wait_copies<n>` waits until at most the n newest groups of this thread are under way.
-__device__ inline void copy_async(bf16* shared, const bf16* global, bool there) {
+__device__ inline void copy_async(void* shared, const void* global, bool there) {
   const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(shared));
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
                :

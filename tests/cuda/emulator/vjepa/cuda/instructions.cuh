@@ -6,10 +6,12 @@
 #include <cuda_runtime.h>
 
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <deque>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -65,6 +67,35 @@ inline void multiply_add(float (&d)[4], const std::uint32_t (&a)[2], std::uint32
   multiply_add_depth<8>(d, std::array{a[0], a[1], b});
 }
 
+inline float tf32_of(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  return std::bit_cast<float>((bits + 0x1000u) & ~0x1fffu);
+}
+
+inline void multiply_add(float (&d)[4], const float (&a)[4], float b0, float b1) {
+  // What is no TF32 the hardware may take as it likes: it would be a mistake.
+  for (const float operand : {a[0], a[1], a[2], a[3], b0, b1}) {
+    if (std::isfinite(operand) && tf32_of(operand) != operand)
+      throw std::logic_error("emulator: an operand is no TF32");
+  }
+  emulator::Block& block = *emulator::Block::running();
+  const int lane = block.lane();
+  const auto sums = block.exchange(std::array{a[0], a[1], a[2], a[3], b0, b1}, [&](auto&& of_lane) {
+    std::array<float, 4> sum{};
+    for (int e = 0; e < 4; ++e) {
+      const int row = lane / 4 + 8 * (e / 2);
+      const int column = 2 * (lane % 4) + e % 2;
+      for (int k = 0; k < 8; ++k) {
+        const auto left = of_lane(row % 8 * 4 + k % 4)[static_cast<std::size_t>(row / 8 + 2 * (k / 4))];
+        const auto right = of_lane(column * 4 + k % 4)[static_cast<std::size_t>(4 + k / 4)];
+        sum[static_cast<std::size_t>(e)] += left * right;
+      }
+    }
+    return sum;
+  });
+  for (int e = 0; e < 4; ++e) d[e] += sums[static_cast<std::size_t>(e)];
+}
+
 template <int N>
 void load_matrices(std::uint32_t (&m)[N], const bf16* row) {
   emulator::Block& block = *emulator::Block::running();
@@ -98,8 +129,8 @@ void load_matrices_transposed(std::uint32_t (&m)[N], const bf16* row) {
 /// The copies that a thread has begun, by groups; none is done before the thread waits for it.
 struct Copies {
   struct Copy {
-    bf16* to;
-    const bf16* from;
+    void* to;
+    const void* from;
     bool there;
   };
   std::vector<Copy> open;
@@ -111,7 +142,7 @@ struct Copies {
   }
 };
 
-inline void copy_async(bf16* shared, const bf16* global, bool there) {
+inline void copy_async(void* shared, const void* global, bool there) {
   Copies::of_thread().open.push_back({shared, global, there});
 }
 inline void commit_copies() {
