@@ -54,19 +54,21 @@ int run(int argc, char** argv) {
   std::vector<float> pixels(static_cast<std::size_t>(3 * sampler.frames_per_clip * transform.size * transform.size));
   const DecodingDevice decoder((*given)["decode-on"].as<std::string>());
   SampledClips sampled;
+  bool on_hardware = false;
   const auto read = [&](Index clip) {
     const auto key = static_cast<std::uint64_t>(clip);
     VideoReader reader(list.path(clip * list.size() / clips), decoder);
     Random when({.seed = seed, .purpose = Purpose::clip, .sample = key});
     Random augment({.seed = seed, .purpose = Purpose::augment, .sample = key});
     sample_clips(reader, sampler, when, sampled);
+    on_hardware = reader.on_hardware();
     transform(sampled.clips.front(), augment, pixels.data());
   };
   read(0);  // not counted
   Index next = 0;
   const std::vector<double> seconds = bench::repeat(static_cast<int>(clips), [&] { read(next++); });
   std::cout << Json{{"program", "vjepa " + version()},
-                    {"reader", text("FFmpeg ", av_version_info(), " on ", (*given)["decode-on"].as<std::string>())},
+                    {"reader", text("FFmpeg ", av_version_info(), " on ", on_hardware ? decoder.name() : "cpu")},
                     {"videos", list.size()},
                     {"frames", sampler.frames_per_clip},
                     {"step", sampler.frame_step},

@@ -6,9 +6,9 @@
 # LOGS is a folder for the logs; a short table comes last on the screen. BIN is a folder with test_cuda, bench_step_cuda
 # and bench_attention_cuda that were built elsewhere (with -D VJEPA_NATIVE=OFF, by the same CUDA): a machine with a GPU
 # may lack what building needs. Without BIN, or with "", they are built here, in build/gpu. The parts are tests,
-# programs (vjepa-pretrain, vjepa-synth, vjepa-extract and bench_decode, in BIN too), sanitizer, speed and pytorch (which takes its
-# shapes from the logs of speed); without a PART, all of them. The status is 1 if a check failed; a measurement that
-# fails says so and stops nothing.
+# programs (vjepa-pretrain, vjepa-synth, vjepa-extract and bench_decode, in BIN too), sanitizer, speed and pytorch (which
+# takes its shapes from the logs of speed); without a PART, all of them. The status is 1 if a check failed; a measurement
+# that fails says so and stops nothing.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 logs=${1:?give a folder for the logs}

@@ -25,7 +25,7 @@ constexpr const char* usage = R"(bench_step_cuda WHAT MODEL DTYPE BATCH [STEPS [
   STEPS       repetitions of steps and forward passes, after two that are not counted (10)
   CROP        pixels (224)
   RECOMPUTED  blocks of the encoder whose activations the backward pass computes again (0); flops count that, too
-  graphs      step, cut_step, forward: work of one shape, as this is, runs as a CUDA graph from its second time on
+  graphs      step, cut_step, forward: work of one shape, as this is, runs as a CUDA graph after it was done once
 )";
 
 std::string list(const std::vector<Index>& values) {

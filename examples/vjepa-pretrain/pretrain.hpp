@@ -11,8 +11,10 @@
 // (0: every core) or on a GPU, and returns false when interrupted.
 bool pretrain_cpu_float32(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options, int threads);
 bool pretrain_cpu_bfloat16(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options, int threads);
-bool pretrain_cuda_float32(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options, const program::Gpu& gpu);
-bool pretrain_cuda_bfloat16(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options, const program::Gpu& gpu);
+bool pretrain_cuda_float32(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options,
+                           const program::Gpu& gpu);
+bool pretrain_cuda_bfloat16(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options,
+                            const program::Gpu& gpu);
 
 /// Selects encoder and predictor by the configuration's names, and runs them on device D.
 template <vjepa::Device D>

@@ -30,11 +30,13 @@ namespace vjepa::test {
 /// The results of a case by name.
 using Outcome = std::map<std::string, std::vector<double>>;
 
-/// What a case is told: sizes that divide into packs of 16 bytes, or odd ones; for attention, the size of a head; for
-/// training, how often, and whether all steps have one shape; for CUDA, whether passes that come again are graphs.
+/// What a case is told: sizes that divide into packs of 16 bytes, or odd ones; for attention, the size of a head and
+/// how many keys there are; for training, how often, and whether all steps have one shape; for CUDA, whether passes
+/// that come again are graphs.
 struct Sizes {
   bool aligned = true;
   Index head_dim = 32;
+  Index keys = 133;
   int steps = 3;
   bool one_shape = false;
   bool graphs = false;
@@ -201,7 +203,9 @@ class Cases {
 
   void attention(const Sizes& sizes) {
     // More than one tile of either, and not a whole number of them; as columns of one product, as a model has them.
-    const AttentionShape shape{.batch = 2, .heads = 2, .queries = 70, .keys = 133, .head_dim = sizes.head_dim};
+    const Index queries = sizes.keys < 1000 ? 70 : 9;
+    const AttentionShape shape{
+        .batch = 2, .heads = 2, .queries = queries, .keys = sizes.keys, .head_dim = sizes.head_dim};
     const Index width = shape.heads * shape.head_dim;
     const Index q_rows = shape.batch * shape.queries;
     const Index k_rows = shape.batch * shape.keys;
@@ -468,5 +472,8 @@ std::string refusal(int device);
 /// Whether kernels run on the host; then, whether the last thread of a block runs first.
 bool emulated();
 void reverse_threads(bool reversed);
+
+/// Gives the emulated GPU so much shared memory for a block; 0: as much as an H100 has.
+void limit_shared_memory(std::size_t bytes);
 
 }  // namespace vjepa::test

@@ -113,7 +113,10 @@ TEST_CASE("attention of every head size gives what Cpu<double> gives") {
   VJEPA_NEEDS_CUDA();
   // Those of the named models and predictors, the least and the most, and one that is no multiple of 8.
   for (const Index head_dim : {8, 12, 24, 32, 40, 64, 80, 88, 96, 104, 128}) {
-    compare("attention", {.head_dim = head_dim}, Precision::float32, 4 * float32_tolerance);
+    // float32 has fewer kernels, and the emulator is slow.
+    if (!emulated() || std::set<Index>{12, 24, 64, 80, 128}.contains(head_dim)) {
+      compare("attention", {.head_dim = head_dim}, Precision::float32, 4 * float32_tolerance);
+    }
     // The weights are rounded before they meet the values, and the gradients of scores likewise.
     const Sizes sizes{.head_dim = head_dim};
     compare("attention", sizes, Precision::bfloat16, 2 * bfloat16_tolerance);
@@ -121,6 +124,20 @@ TEST_CASE("attention of every head size gives what Cpu<double> gives") {
     compare("attention", sizes, Precision::bfloat16, 2 * bfloat16_tolerance,
             [&] { return attention_of_programs(sizes); });
   }
+}
+
+TEST_CASE("attention over many keys is as exact") {
+  VJEPA_NEEDS_CUDA();
+  // Tensor cores cut off what they sum: 1500 times as much as is left of it would be seen.
+  compare("attention", {.head_dim = 32, .keys = 1500}, Precision::float32, 4 * float32_tolerance);
+}
+
+TEST_CASE("a GPU without the shared memory for tensor cores attends without them") {
+  if (!emulated()) VJEPA_SKIP("this GPU has what it has");
+  limit_shared_memory(99 * 1024);  // of compute capability 8.6 and 8.9
+  compare("attention", {.head_dim = 80}, Precision::float32, 4 * float32_tolerance);
+  compare("attention", {.head_dim = 128}, Precision::bfloat16, 2 * bfloat16_tolerance);
+  limit_shared_memory(0);
 }
 
 TEST_CASE("pretraining follows Cpu<double>") {
@@ -154,10 +171,10 @@ TEST_CASE("work that comes again is a graph from its second time on, and does th
 
 TEST_CASE("pretraining by graphs gives the same bytes") {
   VJEPA_NEEDS_CUDA();
-  // Clips come to two places in turn, and the first step makes room for what kernels hand to each other: three steps are
-  // done as they come, the fourth and fifth are recorded, and two more repeat them.
+  // Clips come to two places in turn: two steps are done as they come, the next two are recorded, and three repeat
+  // them.
   Outcome graphs = on_cuda("training", {.steps = 7, .one_shape = true, .graphs = true}, Precision::bfloat16);
-  CHECK(graphs.at("graph launches") == std::vector<double>{4});
+  CHECK(graphs.at("graph launches") == std::vector<double>{5});
   graphs.erase("graph launches");
   CHECK(graphs == on_cuda("training", {.steps = 7, .one_shape = true}, Precision::bfloat16));
 }

@@ -27,6 +27,7 @@ bool emulated() {
   return false;
 }
 void reverse_threads(bool) {}
+void limit_shared_memory(std::size_t) {}
 #else
 Outcome attention_of_programs(const Sizes&) {
   fail("no program runs on the emulator");
@@ -36,6 +37,9 @@ bool emulated() {
 }
 void reverse_threads(bool reversed) {
   emulator::reversed = reversed;
+}
+void limit_shared_memory(std::size_t bytes) {
+  emulator::most_shared_bytes = bytes > 0 ? bytes : cuda::shared_bytes_of_h100;
 }
 #endif
 

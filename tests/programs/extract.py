@@ -274,7 +274,7 @@ def main():
                                    ("share this name", [clips[0], clips[0], "--out", root / "x.safetensors"]),
                                    ("--pool max: choose mean, tokens or probe",
                                     [clips[0], "--out", root / "x.npy", "--pool", "max"]),
-                                   ("decoding on 'tpu': choose cpu",
+                                   ("decoding on 'tpu': this FFmpeg has cpu",
                                     [clips[0], "--out", root / "x.npy", "--decode-on", "tpu"]),
                                    ("cuda:4096: this ", [clips[0], "--out", root / "x.npy", "--device", "cuda:4096"]),
                                    ("blocks 0 to 11", [clips[0], "--out", root / "x.npy", "--layers", "12"]),

@@ -55,7 +55,8 @@ def main():
         config.write_text(CONFIG.replace("LIST", str(root / "videos/train.csv")))
 
         def train(folder, where, *settings, options=()):
-            command = [pretrain, "--config", str(config), "--device", where, "--set", f"logging.folder={folder}", *options]
+            command = [pretrain, "--config", str(config), "--device", where, *options]
+            command += ["--set", f"logging.folder={folder}"]
             for setting in settings:
                 command += ["--set", setting]
             return subprocess.run(command, capture_output=True, text=True)
@@ -68,17 +69,21 @@ def main():
         for dtype, tolerance in TOLERANCES.items():
             of_cpu = root / f"{dtype}-cpu"
             runs = {root / dtype: (device,), root / f"{dtype}-again": (device,), of_cpu: ("cpu",),
-                    root / f"{dtype}-resized": (device, "data.resize_on_device=true")}
+                    root / f"{dtype}-resized": (device, "data.resize_on_device=true"),
+                    root / f"{dtype}-decoded": (device, f"data.decode_on={device}")}
             for folder, (where, *settings) in runs.items():
                 if folder.exists():
                     continue
                 done = train(folder, where, f"meta.dtype={dtype}", *settings)
+                if "FFmpeg cannot use it" in done.stderr:
+                    print(f"not decoded on {device}: {done.stderr.strip()}")
+                    continue
                 assert done.returncode == 0, done.stderr
             one, other = ((root / f / "jepa-latest.safetensors").read_bytes() for f in (dtype, f"{dtype}-again"))
             assert one == other, f"{dtype}: two runs on {device} differ"
-            for folder in runs:
+            for folder in (f for f in runs if (f / "jepa_r0.csv").exists()):
                 for step, (got, expected) in enumerate(zip(losses(folder), losses(of_cpu), strict=True)):
-                    assert math.isclose(got, expected, rel_tol=tolerance), (folder.name, step, got, expected)
+                    assert math.isclose(got, expected, rel_tol=tolerance), (folder, step, got, expected)
 
             # Steps of one shape, most of which are graphs.
             one_shape = (f"meta.dtype={dtype}", "data.mask_type=random_tube", "mask=[{ratio: 0.75}]")
@@ -104,7 +109,8 @@ def main():
             on_gpu = extracted("gpu", "--device", device)
             error = relative_error(on_gpu, on_cpu)
             assert error < tolerance, (dtype, error)
-            assert extracted("graphs", "--device", device, "--cuda-graphs") == on_gpu, f"{dtype}: graphs change features"
+            repeated = extracted("graphs", "--device", device, "--batch", "2", "--cuda-graphs")
+            assert repeated == extracted("twos", "--device", device, "--batch", "2"), f"{dtype}: graphs change features"
             decoded = extracted("decoded", "--device", device, "--decode-on", device)
             if decoded is not None:
                 assert relative_error(decoded, on_gpu) < tolerance, (dtype, relative_error(decoded, on_gpu))

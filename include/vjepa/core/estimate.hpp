@@ -34,9 +34,9 @@ struct Estimate {
   static void upload(Context& ctx, const void*, void*, std::size_t) { ctx.repeatable = false; }
   static void download(Context& ctx, const void*, void*, std::size_t) { ctx.repeatable = false; }
   static void copy(Context& ctx, const void* source, void* target, std::size_t bytes) {
-    ctx.work.add_call("copy", source, target, bytes);
+    ctx.work.add_call("copy", {source, target, bytes});
   }
-  static void clear(Context& ctx, void* data, std::size_t bytes) { ctx.work.add_call("clear", data, bytes); }
+  static void clear(Context& ctx, void* data, std::size_t bytes) { ctx.work.add_call("clear", {data, bytes}); }
   static void synchronize(Context& ctx) { ctx.repeatable = false; }
 
   struct Feed {
@@ -59,115 +59,115 @@ struct Estimate {
 
   template <class... Rest>
   static void linear(Context& ctx, Input x, Input w, Rest... rest) {
-    ctx.work.add_call("linear", x, w, rest...);
+    ctx.work.add_call("linear", {x, w, rest...});
     product(ctx, x, w);
   }
   template <class... Rest>
   static void linear_residual(Context& ctx, Input x, Input w, Rest... rest) {
-    ctx.work.add_call("linear_residual", x, w, rest...);
+    ctx.work.add_call("linear_residual", {x, w, rest...});
     product(ctx, x, w);
   }
   template <class... Rest>
   static void linear_gelu(Context& ctx, Input x, Input w, Rest... rest) {
-    ctx.work.add_call("linear_gelu", x, w, rest...);
+    ctx.work.add_call("linear_gelu", {x, w, rest...});
     product(ctx, x, w);
   }
   template <class... Rest>
   static void linear_backward_data(Context& ctx, Input dy, Input w, Rest... rest) {
-    ctx.work.add_call("linear_backward_data", dy, w, rest...);
+    ctx.work.add_call("linear_backward_data", {dy, w, rest...});
     product(ctx, dy, w);
   }
   template <class... Rest>
   static void linear_backward_data_gelu(Context& ctx, Input dy, Input w, Rest... rest) {
-    ctx.work.add_call("linear_backward_data_gelu", dy, w, rest...);
+    ctx.work.add_call("linear_backward_data_gelu", {dy, w, rest...});
     product(ctx, dy, w);
   }
   template <class... Rest>
   static void linear_backward_weights(Context& ctx, Input x, Input dy, Rest... rest) {
-    ctx.work.add_call("linear_backward_weights", x, dy, rest...);
+    ctx.work.add_call("linear_backward_weights", {x, dy, rest...});
     ctx.product_flops +=
         2.0 * static_cast<double>(x.rows()) * static_cast<double>(x.cols()) * static_cast<double>(dy.cols());
   }
 
   template <class... Rest>
   static void attention(Context& ctx, const AttentionShape& shape, Rest... rest) {
-    ctx.work.add_call("attention", shape, rest...);
+    ctx.work.add_call("attention", {shape, rest...});
     ctx.attention_flops += 2 * score_flops(shape);
   }
   template <class... Rest>
   static void attention_backward(Context& ctx, const AttentionShape& shape, Rest... rest) {
-    ctx.work.add_call("attention_backward", shape, rest...);
+    ctx.work.add_call("attention_backward", {shape, rest...});
     ctx.attention_flops += 5 * score_flops(shape);
   }
 
   // What is left moves memory and costs next to no arithmetic.
   template <class... Rest>
   static void layer_norm(Context& ctx, Rest... rest) {
-    ctx.work.add_call("layer_norm", rest...);
+    ctx.work.add_call("layer_norm", {rest...});
   }
   template <class... Rest>
   static void layer_norm_backward(Context& ctx, Rest... rest) {
-    ctx.work.add_call("layer_norm_backward", rest...);
+    ctx.work.add_call("layer_norm_backward", {rest...});
   }
   template <class... Rest>
   static void normalize(Context& ctx, Rest... rest) {
-    ctx.work.add_call("normalize", rest...);
+    ctx.work.add_call("normalize", {rest...});
   }
   template <class... Rest>
   static void patchify(Context& ctx, Rest... rest) {
-    ctx.work.add_call("patchify", rest...);
+    ctx.work.add_call("patchify", {rest...});
   }
   template <class... Rest>
   static void add_positions(Context& ctx, Rest... rest) {
-    ctx.work.add_call("add_positions", rest...);
+    ctx.work.add_call("add_positions", {rest...});
   }
   template <class... Rest>
   static void gather_tokens(Context& ctx, Rest... rest) {
-    ctx.work.add_call("gather_tokens", rest...);
+    ctx.work.add_call("gather_tokens", {rest...});
   }
   template <class... Rest>
   static void copy_tokens(Context& ctx, Rest... rest) {
-    ctx.work.add_call("copy_tokens", rest...);
+    ctx.work.add_call("copy_tokens", {rest...});
   }
   template <class... Rest>
   static void add_tokens(Context& ctx, Rest... rest) {
-    ctx.work.add_call("add_tokens", rest...);
+    ctx.work.add_call("add_tokens", {rest...});
   }
   template <class... Rest>
   static void fill_tokens(Context& ctx, Rest... rest) {
-    ctx.work.add_call("fill_tokens", rest...);
+    ctx.work.add_call("fill_tokens", {rest...});
   }
   template <class... Rest>
   static void sum_tokens(Context& ctx, Rest... rest) {
-    ctx.work.add_call("sum_tokens", rest...);
+    ctx.work.add_call("sum_tokens", {rest...});
   }
   template <class... Rest>
   static void power_loss(Context& ctx, Rest... rest) {
-    ctx.work.add_call("power_loss", rest...);
+    ctx.work.add_call("power_loss", {rest...});
   }
   template <class... Rest>
   static void token_std(Context& ctx, Rest... rest) {
-    ctx.work.add_call("token_std", rest...);
+    ctx.work.add_call("token_std", {rest...});
   }
   template <class... Rest>
   static void hinge(Context& ctx, Rest... rest) {
-    ctx.work.add_call("hinge", rest...);
+    ctx.work.add_call("hinge", {rest...});
   }
   template <class... Rest>
   static void token_std_backward(Context& ctx, Rest... rest) {
-    ctx.work.add_call("token_std_backward", rest...);
+    ctx.work.add_call("token_std_backward", {rest...});
   }
   template <class... Rest>
   static void cross_entropy(Context& ctx, Rest... rest) {
-    ctx.work.add_call("cross_entropy", rest...);
+    ctx.work.add_call("cross_entropy", {rest...});
   }
   template <class... Rest>
   static void norm(Context& ctx, Rest... rest) {
-    ctx.work.add_call("norm", rest...);
+    ctx.work.add_call("norm", {rest...});
   }
   template <class... Rest>
   static void convert(Context& ctx, Rest... rest) {
-    ctx.work.add_call("convert", rest...);
+    ctx.work.add_call("convert", {rest...});
   }
 
   // No two steps give these the same numbers.

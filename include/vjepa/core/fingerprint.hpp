@@ -1,8 +1,11 @@
 #pragma once
 
+#include <array>
 #include <bit>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 
 #include "vjepa/core/device.hpp"
 #include "vjepa/core/random.hpp"
@@ -14,35 +17,49 @@ namespace vjepa {
 /// the same number in one case of 2^64.
 class Fingerprint {
  public:
+  /// What a device's function is given, as words; of memory, where it lies and not what it holds.
+  class Argument {
+   public:
+    template <std::integral T>
+    Argument(T value) {
+      take(static_cast<std::uint64_t>(value));
+    }
+    Argument(double value) { take(std::bit_cast<std::uint64_t>(value)); }
+    Argument(const void* memory) { take(reinterpret_cast<std::uintptr_t>(memory)); }
+    template <class T, Index... E>
+    Argument(const View<T, E...>& view) : Argument(static_cast<const void*>(view.data())) {
+      take(static_cast<std::uint64_t>(view.stride()));
+      for (int d = 0; d < view.rank; ++d) take(static_cast<std::uint64_t>(view.extent(d)));
+    }
+    Argument(const AttentionShape& s) {
+      for (const Index size : {s.batch, s.heads, s.queries, s.keys, s.head_dim}) take(static_cast<std::uint64_t>(size));
+    }
+    Argument(const Tubelet& t) {
+      for (const Index size : {t.frames, t.height, t.width}) take(static_cast<std::uint64_t>(size));
+    }
+
+    const std::uint64_t* begin() const { return words_.data(); }
+    const std::uint64_t* end() const { return words_.data() + count_; }
+
+   private:
+    void take(std::uint64_t word) { words_[count_++] = word; }
+
+    std::array<std::uint64_t, 7> words_;  // a view of five dimensions
+    std::size_t count_ = 0;
+  };
+
   std::uint64_t value() const { return value_; }
 
-  template <class... Arguments>
-  void add_call(const char* name, const Arguments&... arguments) {
-    for (; *name != 0; ++name) add(*name);
-    (add(arguments), ...);
-  }
-
-  template <std::integral T>
-  void add(T argument) {
-    value_ = mix(value_ ^ static_cast<std::uint64_t>(argument));
-  }
-  void add(double argument) { add(std::bit_cast<std::uint64_t>(argument)); }
-  /// Where the memory lies, not what it holds.
-  void add(const void* argument) { add(reinterpret_cast<std::uintptr_t>(argument)); }
-  template <class T, Index... E>
-  void add(const View<T, E...>& argument) {
-    add(static_cast<const void*>(argument.data()));
-    add(argument.stride());
-    for (int d = 0; d < argument.rank; ++d) add(argument.extent(d));
-  }
-  void add(const AttentionShape& s) {
-    for (const Index size : {s.batch, s.heads, s.queries, s.keys, s.head_dim}) add(size);
-  }
-  void add(const Tubelet& t) {
-    for (const Index size : {t.frames, t.height, t.width}) add(size);
+  void add_call(const char* function, std::initializer_list<Argument> arguments) {
+    for (; *function != 0; ++function) add(static_cast<std::uint64_t>(*function));
+    for (const Argument& argument : arguments) {
+      for (const std::uint64_t word : argument) add(word);
+    }
   }
 
  private:
+  void add(std::uint64_t word) { value_ = mix(value_ ^ word); }
+
   std::uint64_t value_ = 0;
 };
 

@@ -16,7 +16,8 @@ template <Device D>
 class Workspace {
  public:
   /// Calls work.template operator()<E>(Context<E>&, Arena<E>&) twice: with E = Estimate<D>, which computes nothing,
-  /// then with E = D.
+  /// then with E = D; but a device that has done the same before may repeat that in place of the second call. So `work`
+  /// calls E's functions, and leaves nothing behind but what they do.
   template <class Work>
   void run(Context<D>& ctx, Work&& work) {
     typename Estimate<D>::Context dry;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <type_traits>
 
@@ -16,8 +17,9 @@ namespace vjepa::cuda {
 /// `describe`, which says what computes it.
 ///
 /// This one is the library's own: on tensor cores when the head size is a multiple of 8 and the memory is aligned to 16
-/// bytes, as a model's always is; what is left by plain arithmetic. Memory is linear in the tokens, gradients have one
-/// writer each and come out the same in every run. Throws Error for head sizes beyond 128.
+/// bytes, as a model's always is, and the GPU has the shared memory for it; what is left by plain arithmetic. Memory is
+/// linear in the tokens, gradients have one writer each and come out the same in every run. Throws Error for head sizes
+/// beyond 128.
 template <class S>
 struct FlashAttention {
   static std::string describe() {
@@ -27,7 +29,8 @@ struct FlashAttention {
   static void attention(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v, Mat<S> out,
                         Mat<float> lse) {
     with_kernel(
-        shape, [&]<class Kernel>() { Kernel::forward(ctx, shape, q, k, v, out, lse); }, q, k, v, out);
+        ctx, shape, TensorCoreAttention<S>::forward_bytes(shape),
+        [&]<class Kernel>() { Kernel::forward(ctx, shape, q, k, v, out, lse); }, q, k, v, out);
   }
 
   static void attention_backward(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v,
@@ -37,18 +40,23 @@ struct FlashAttention {
                            shape.queries);
     attention_delta(ctx, shape, out, dout, delta);
     with_kernel(
-        shape, [&]<class Kernel>() { Kernel::backward(ctx, shape, q, k, v, lse, delta, dout, dq, dk, dv); }, q, k, v,
-        dout, dq, dk, dv);
+        ctx, shape, TensorCoreAttention<S>::backward_bytes(shape),
+        [&]<class Kernel>() { Kernel::backward(ctx, shape, q, k, v, lse, delta, dout, dq, dk, dv); }, q, k, v, dout, dq,
+        dk, dv);
   }
 
  private:
+  /// `shared_bytes` are what tensor cores would need of a block.
   template <class Body, class... Views>
-  static void with_kernel(const AttentionShape& shape, Body&& body, const Views&... views) {
+  static void with_kernel(const Context& ctx, const AttentionShape& shape, std::size_t shared_bytes, Body&& body,
+                          const Views&... views) {
     if (shape.head_dim > PlainAttention<S>::most_head_dim) {
       fail("vjepa::Cuda: attention with heads of ", shape.head_dim, " features; at most ",
            PlainAttention<S>::most_head_dim, " are supported: use more heads");
     }
-    if (TensorCoreAttention<S>::supports(shape, views...)) return body.template operator()<TensorCoreAttention<S>>();
+    if (TensorCoreAttention<S>::supports(shape, views...) && shared_bytes <= ctx.most_shared_bytes()) {
+      return body.template operator()<TensorCoreAttention<S>>();
+    }
     body.template operator()<PlainAttention<S>>();
   }
 };

@@ -33,6 +33,9 @@ class Context {
   explicit Context(int device = 0, ContextOptions options = {})
       : device_(checked(device)), name_(name_of(device)), options_(options) {
     check("cudaSetDevice", cudaSetDevice(device_));
+    int shared = 0;
+    check("cudaDeviceGetAttribute", cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device_));
+    most_shared_bytes_ = static_cast<std::size_t>(shared);
     stream_ = cuda::stream();
     copy_stream_ = cuda::stream();
     cudaMemPoolProps props{};
@@ -62,6 +65,9 @@ class Context {
   const std::string& name() const { return name_; }
   const ContextOptions& options() const { return options_; }
 
+  /// The most shared memory that a block may ask for, in bytes.
+  std::size_t most_shared_bytes() const { return most_shared_bytes_; }
+
   /// The stream of this context; its device becomes that of the calling thread, as launches want it.
   cudaStream_t stream() const {
     check("cudaSetDevice", cudaSetDevice(device_));
@@ -76,6 +82,14 @@ class Context {
 
   /// Device memory, aligned to 256 bytes. Throws Error when there is not so much.
   void* allocate(std::size_t bytes) {
+    cudaStreamCaptureStatus capturing = cudaStreamCaptureStatusNone;
+    check("cudaStreamIsCapturing", cudaStreamIsCapturing(stream(), &capturing));
+    if (capturing != cudaStreamCaptureStatusNone) {
+      // It would belong to the graph.
+      fail("cuda:", device_, ": ", bytes,
+           " bytes are taken within work that becomes a CUDA graph; leave out "
+           "--cuda-graphs (ContextOptions::graphs), or take them before");
+    }
     void* data = nullptr;
     const cudaError_t status = cudaMallocFromPoolAsync(&data, bytes, pool_.get(), stream());
     if (status == cudaErrorMemoryAllocation) {
@@ -175,6 +189,7 @@ class Context {
   int device_;
   std::string name_;
   ContextOptions options_;
+  std::size_t most_shared_bytes_ = 0;
   Handle<cudaMemPool_t, cudaMemPoolDestroy> pool_;
   Stream stream_;
   Stream copy_stream_;

@@ -256,6 +256,16 @@ __global__ void __launch_bounds__(threads, backward_cut<S, D>.blocks)
   if (for_keys) store(from_values, ones, dv);
 }
 
+template <class S, int D>
+Grid forward_grid(const AttentionShape& shape) {
+  return grid<S, D>(shape, shape.queries, forward_cut<S, D>, 1, 0);
+}
+template <class S, int D, bool for_keys>
+Grid backward_grid(const AttentionShape& shape) {
+  constexpr std::size_t stats = for_keys ? 4 * tile<S> : 0;
+  return grid<S, D>(shape, for_keys ? shape.keys : shape.queries, backward_cut<S, D>, 2, stats);
+}
+
 /// The head sizes that there are kernels for. Of bf16 those of the published models and of their predictors, and some
 /// between; of float32 fewer, as it is not what models are trained in on a GPU.
 template <class S>
@@ -296,6 +306,10 @@ struct TensorCoreAttention {
     return shape.head_dim % 8 == 0 && shape.head_dim <= 128 && (whole_packs(views) && ...);
   }
 
+  /// Shared memory of a block, in bytes, which not every GPU has.
+  static std::size_t forward_bytes(const AttentionShape& shape);
+  static std::size_t backward_bytes(const AttentionShape& shape);
+
   static void forward(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v, Mat<S> out,
                       Mat<float> lse);
   /// delta as attention_delta computes it.
@@ -305,12 +319,26 @@ struct TensorCoreAttention {
 };
 
 template <class S>
+std::size_t TensorCoreAttention<S>::forward_bytes(const AttentionShape& shape) {
+  std::size_t bytes = 0;
+  flash::with_padded<S>(shape.head_dim, [&](auto padded) { bytes = flash::forward_grid<S, padded>(shape).shared; });
+  return bytes;
+}
+
+template <class S>
+std::size_t TensorCoreAttention<S>::backward_bytes(const AttentionShape& shape) {
+  std::size_t bytes = 0;
+  flash::with_padded<S>(shape.head_dim,
+                        [&](auto padded) { bytes = flash::backward_grid<S, padded, true>(shape).shared; });
+  return bytes;
+}
+
+template <class S>
 void TensorCoreAttention<S>::forward(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v,
                                      Mat<S> out, Mat<float> lse) {
   flash::with_padded<S>(shape.head_dim, [&](auto padded) {
     constexpr int D = padded;
-    launch(ctx, flash::grid<S, D>(shape, shape.queries, flash::forward_cut<S, D>, 1, 0), flash::forward_kernel<S, D>,
-           shape, q, k, v, out, lse);
+    launch(ctx, flash::forward_grid<S, D>(shape), flash::forward_kernel<S, D>, shape, q, k, v, out, lse);
   });
 }
 
@@ -320,12 +348,10 @@ void TensorCoreAttention<S>::backward(Context& ctx, AttentionShape shape, Mat<co
                                       Mat<S> dq, Mat<S> dk, Mat<S> dv) {
   flash::with_padded<S>(shape.head_dim, [&](auto padded) {
     constexpr int D = padded;
-    constexpr flash::Cut cut = flash::backward_cut<S, D>;
-    constexpr std::size_t stats = 4 * flash::tile<S>;
-    launch(ctx, flash::grid<S, D>(shape, shape.keys, cut, 2, stats), flash::backward_kernel<S, D, true>, shape, q, k, v,
-           lse, delta, dout, dq, dk, dv);
-    launch(ctx, flash::grid<S, D>(shape, shape.queries, cut, 2, 0), flash::backward_kernel<S, D, false>, shape, q, k, v,
-           lse, delta, dout, dq, dk, dv);
+    launch(ctx, flash::backward_grid<S, D, true>(shape), flash::backward_kernel<S, D, true>, shape, q, k, v, lse, delta,
+           dout, dq, dk, dv);
+    launch(ctx, flash::backward_grid<S, D, false>(shape), flash::backward_kernel<S, D, false>, shape, q, k, v, lse,
+           delta, dout, dq, dk, dv);
   });
 }
 

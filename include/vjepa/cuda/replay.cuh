@@ -17,8 +17,8 @@ namespace vjepa::cuda {
 /// An executable CUDA graph.
 using Graph = Handle<cudaGraphExec_t, cudaGraphExecDestroy>;
 
-/// What `work()` puts on the context's stream, and what is not run now. Throws what `work` throws, or Error when it did
-/// something that a graph cannot hold.
+/// What `work()` puts on the context's stream, and what is not run now; null where there is no memory for a graph of
+/// it. Throws what `work` throws, or Error when it did something that a graph cannot hold.
 template <class Work>
 Graph capture(Context& ctx, Work&& work) {
   check("cudaStreamBeginCapture", cudaStreamBeginCapture(ctx.stream(), cudaStreamCaptureModeThreadLocal));
@@ -29,12 +29,16 @@ Graph capture(Context& ctx, Work&& work) {
     thrown = std::current_exception();
   }
   cudaGraph_t raw = nullptr;
-  const cudaError_t status = cudaStreamEndCapture(ctx.stream(), &raw);
+  cudaError_t status = cudaStreamEndCapture(ctx.stream(), &raw);
   const Handle<cudaGraph_t, cudaGraphDestroy> recorded(raw);
   if (thrown) std::rethrow_exception(thrown);
-  check("cudaStreamEndCapture", status);
   cudaGraphExec_t made = nullptr;
-  check("cudaGraphInstantiate", cudaGraphInstantiate(&made, raw, 0));
+  if (status == cudaSuccess) status = cudaGraphInstantiate(&made, raw, 0);
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();  // the work is done without a graph, and the next launch is not told of it
+    return nullptr;
+  }
+  check("making a CUDA graph, which leaving out --cuda-graphs (ContextOptions::graphs) avoids,", status);
   return Graph(made);
 }
 
@@ -43,44 +47,46 @@ Graph capture(Context& ctx, Work&& work) {
 /// capture cannot take. The first `most_graphs` that are captured are kept.
 class Replay {
  public:
-  /// CUDA holds a graph of a model in megabytes of device memory, beside the context's pool.
+  /// CUDA holds graphs in device memory of their own, beside the context's pool.
   static constexpr std::size_t most_graphs = 128;
-
-  Replay() = default;
-  Replay(const Replay&) = delete;
-  Replay& operator=(const Replay&) = delete;
-  ~Replay() { wait(); }
 
   template <class Work>
   void run(Context& ctx, std::uint64_t key, Work&& work) {
     if (!ctx.options().graphs) return work();
-    stream_ = ctx.stream();
-    const void* const scratch = ctx.scratch<std::byte>(0);  // what kernels use and no argument names
-    if (std::exchange(scratch_, scratch) != scratch) forget();
+    follow(ctx);
     auto known = graphs_.find(key);
     if (known == graphs_.end()) {
-      if (graphs_.size() == most_graphs || seen_.insert(key).second) return work();
-      known = graphs_.emplace(key, capture(ctx, work)).first;
+      if (full_ || !seen_.contains(key)) {
+        work();
+        follow(ctx);
+        if (!full_) seen_.insert(key);
+        return;
+      }
+      Graph graph = capture(ctx, work);
+      full_ = !graph || graphs_.size() + 1 == most_graphs;
+      if (!graph) return work();
+      known = graphs_.emplace(key, std::move(graph)).first;
     }
     ctx.launch_graph(known->second.get());
   }
 
   void forget() {
-    wait();
     graphs_.clear();
     seen_.clear();
+    full_ = false;
   }
 
  private:
-  /// A graph must not be destroyed before it has run.
-  void wait() {
-    if (!graphs_.empty()) cudaStreamSynchronize(stream_);  // whoever waits next is told of a failure
+  /// Forgets when the memory has moved that kernels use and no argument names.
+  void follow(Context& ctx) {
+    const void* const scratch = ctx.scratch<std::byte>(0);
+    if (std::exchange(scratch_, scratch) != scratch) forget();
   }
 
-  cudaStream_t stream_ = nullptr;
   const void* scratch_ = nullptr;
   std::map<std::uint64_t, Graph> graphs_;
   std::set<std::uint64_t> seen_;
+  bool full_ = false;
 };
 
 }  // namespace vjepa::cuda

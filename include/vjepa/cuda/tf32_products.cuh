@@ -7,8 +7,10 @@
 #include "vjepa/cuda/launch.cuh"
 
 // Attention's products of float32 by tensor cores. These take factors of 10 bits, so that a factor is cut in two, and a
-// product is three: what the small parts make with each other is left out, 2^-22 of it (Ootomo and Yokota, "Recovering
-// single precision accuracy from tensor cores while surpassing the FP32 theoretical peak performance", IJHPCA 2022).
+// product is three: what the small parts make with each other is left out, 2^-22 of it. They also cut off their sums
+// and do not round them, which would add up over a long one: it is summed by ordinary additions (Ootomo and Yokota,
+// "Recovering single precision accuracy from tensor cores while surpassing the FP32 theoretical peak performance",
+// IJHPCA 2022).
 
 namespace vjepa::cuda::flash {
 
@@ -32,9 +34,12 @@ __device__ TwoParts<N> in_two_parts(const float (&values)[N]) {
 
 /// d [16, 8] += a [16, 8] b [8, 8], the small products first.
 __device__ inline void multiply_add_parts(float (&d)[4], const TwoParts<4>& a, const TwoParts<2>& b) {
-  multiply_add(d, a.small, b.large[0], b.large[1]);
-  multiply_add(d, a.large, b.small[0], b.small[1]);
-  multiply_add(d, a.large, b.large[0], b.large[1]);
+  float sum[4] = {};
+  multiply_add(sum, a.small, b.large[0], b.large[1]);
+  multiply_add(sum, a.large, b.small[0], b.small[1]);
+  multiply_add(sum, a.large, b.large[0], b.large[1]);
+#pragma unroll
+  for (int e = 0; e < 4; ++e) d[e] += sum[e];
 }
 
 template <int D, int M, bool kept>

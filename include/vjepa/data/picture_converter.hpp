@@ -27,10 +27,13 @@ class PictureConverter {
   /// As shown; 0 before the first picture.
   Index height() const { return height_; }
   Index width() const { return width_; }
+  /// Whether the last picture came from hardware.
+  bool from_hardware() const { return from_hardware_; }
 
   /// Converts a picture, which `copy_to` then gives. Throws Error when FFmpeg cannot convert pixels of its kind.
   void convert(const AVFrame& decoded) {
-    const AVFrame& frame = decoded.hw_frames_ctx != nullptr ? downloaded(decoded) : decoded;
+    from_hardware_ = decoded.hw_frames_ctx != nullptr;
+    const AVFrame& frame = from_hardware_ ? downloaded(decoded) : decoded;
     if (width_ == 0) {
       width_ = transposed_ ? frame.height : frame.width;
       height_ = transposed_ ? frame.width : frame.height;
@@ -100,6 +103,7 @@ class PictureConverter {
 
   ffmpeg::Scaler scaler_;
   ffmpeg::Picture downloaded_{av_frame_alloc()};
+  bool from_hardware_ = false;
   bool transposed_ = false;
   bool mirrored_x_ = false;
   bool mirrored_y_ = false;

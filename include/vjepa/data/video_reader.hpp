@@ -46,6 +46,8 @@ class VideoReader {
   /// Mean frames a second.
   double fps() const { return source_.fps(); }
   const std::filesystem::path& path() const { return path_; }
+  /// Whether hardware decoded the last frame that was read.
+  bool on_hardware() const { return converter_.from_hardware(); }
   /// Of all frames in RGB.
   std::size_t bytes() const {
     const AVCodecParameters& coded = *source_.stream()->codecpar;

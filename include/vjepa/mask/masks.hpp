@@ -26,7 +26,7 @@ inline std::vector<std::int32_t> cut_to_shortest(const std::vector<std::vector<s
                                                  Index multiple, Index& length) {
   for (const auto& list : lists) most = list.size() < most ? list.size() : most;
   length = static_cast<Index>(most);
-  if (length > multiple) length -= length % multiple;
+  if (multiple > 0 && length > multiple) length -= length % multiple;
   std::vector<std::int32_t> dense;
   dense.reserve(lists.size() * static_cast<std::size_t>(length));
   for (const auto& list : lists) dense.insert(dense.end(), list.begin(), list.begin() + length);

@@ -109,7 +109,8 @@ class FixedViews {
                              : s.duration ? text(*s.duration, " seconds")
                                           : text("every ", s.frame_step);
     return text(s.num_clips, " clips of ", s.frames_per_clip, " frames, ", span, s.random_clip ? "; " : ", evenly; ",
-                reader.views(), " views of ", reader.size(), reader.static_camera() ? ", static camera" : "");
+                reader.views(), " views of ", reader.size(), reader.static_camera() ? ", static camera" : "",
+                reader.decoder.name() == "cpu" ? "" : ", decoded on " + reader.decoder.name());
   }
 
   std::filesystem::path place(const Sample& sample) const {

@@ -69,6 +69,7 @@ class PretrainRun {
         files_{config.logging.folder, config.logging.write_tag},
         resume_from_(find_start()),
         list_(listed(config)),
+        decoder_(config.data.decode_on),
         ipe_(config.optimization.ipe.value_or(std::max<Index>(1, list_.size() / config.data.batch_size))),
         trainer_(ctx, config, ipe_) {
     if (resume_from_.empty()) {
@@ -172,7 +173,7 @@ class PretrainRun {
     o.filter_short_videos = data.filter_short_videos;
     o.filter_long_videos = data.filter_long_videos;
     o.cut_only = data.resize_on_device;
-    o.decoder = DecodingDevice(data.decode_on);
+    o.decoder = decoder_;
     o.cache_bytes = static_cast<std::size_t>(data.cache_gb * 1e9);
     return o;
   }
@@ -322,6 +323,7 @@ class PretrainRun {
   RunFiles files_;
   std::filesystem::path resume_from_;
   VideoList list_;
+  DecodingDevice decoder_;
   Index ipe_;
   Pretrainer<D, Encoder, PredictorModel> trainer_;
   RunPosition position_;

@@ -35,7 +35,8 @@ class ProbeClassifier {
       : ctx_(&ctx),
         classes_(config.data.num_classes),
         encoder_(ctx, encoder, frozen_encoder_options(config)),
-        views_(encoder_, fixed_view_reader(config, validation_views(config)), {.folder = {}}),
+        views_(encoder_, fixed_view_reader(config, validation_views(config), DecodingDevice(config.data.decode_on)),
+               {.folder = {}}),
         joined_(joined_tokens(config, encoder_.grid(), validation_views(config))),
         weights_(ctx, Model{.depth = config.probe.depth, .classes = classes_}) {
     const auto wanted = probe.metadata("encoder_sha256");

@@ -74,13 +74,14 @@ class ProbeRun {
         options_(std::move(options)),
         files_{config.folder, config.pretrain.write_tag},
         sets_(config),
+        decoder_(config.data.decode_on),
         ipe_((sets_.train.size() + config.optimization.batch_size - 1) / config.optimization.batch_size),
         encoder_(ctx, Checkpoint(config.pretrain.path()), frozen_encoder_options(config)),
-        validation_(encoder_, fixed_view_reader(config, validation_views(config)),
+        validation_(encoder_, fixed_view_reader(config, validation_views(config), decoder_),
                     {.wants_tokens = true,
                      .keeps_tokens = fits_cache(sets_.val, validation_views(config)),
                      .folder = cache_folder()}),
-        training_(encoder_, fixed_view_reader(config, training_views(config)),
+        training_(encoder_, fixed_view_reader(config, training_views(config), decoder_),
                   {.wants_tokens = config.probe.fixed_train_views,
                    .keeps_tokens = fits_cache(sets_.train, training_views(config)),
                    .folder = cache_folder()}),
@@ -166,7 +167,7 @@ class ProbeRun {
         } else {
           Random when({.seed = config_.seed, .purpose = Purpose::clip, .epoch = attempt, .sample = task});
           Random augment({.seed = config_.seed, .purpose = Purpose::augment, .epoch = attempt, .sample = task});
-          sample.views = training_view_reader(config_)(list.path(sample.item), when, augment);
+          sample.views = training_view_reader(config_, decoder_)(list.path(sample.item), when, augment);
         }
         return sample;
       } catch (const Error& e) {
@@ -379,6 +380,7 @@ class ProbeRun {
   ProbeOptions options_;
   ProbeFiles files_;
   ProbeSets sets_;
+  DecodingDevice decoder_;
   Index ipe_;
   FrozenEncoder<D, Encoder> encoder_;
   Fixed validation_;

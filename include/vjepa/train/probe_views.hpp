@@ -6,6 +6,7 @@
 
 #include "vjepa/core/shapes.hpp"
 #include "vjepa/data/auto_augment.hpp"
+#include "vjepa/data/decoding_device.hpp"
 #include "vjepa/data/random_augment.hpp"
 #include "vjepa/data/random_erasing.hpp"
 #include "vjepa/data/view_reader.hpp"
@@ -43,15 +44,15 @@ inline ClipSampler clip_sampler(const ProbeConfig& config, Index segments, bool 
 
 /// Views that do not change from epoch to epoch. Clips that span a part of the video lie evenly over it; where others
 /// begin is drawn once (docs/adr/0007).
-inline ViewReader fixed_view_reader(const ProbeConfig& config, const ViewShape& shape) {
+inline ViewReader fixed_view_reader(const ProbeConfig& config, const ViewShape& shape, DecodingDevice decoder = {}) {
   return {.sampler = clip_sampler(config, shape.segments, !config.data.clip_part),
           .transform =
               EvalTransform{
                   .size = config.data.resolution, .views = shape.views, .static_camera = config.data.static_camera},
-          .decoder = DecodingDevice(config.data.decode_on)};
+          .decoder = std::move(decoder)};
 }
 
-inline ViewReader training_view_reader(const ProbeConfig& config) {
+inline ViewReader training_view_reader(const ProbeConfig& config, DecodingDevice decoder = {}) {
   const auto& aug = config.data_aug;
   ClipTransform transform{.size = config.data.resolution,
                           .scale = aug.random_resize_scale,
@@ -67,7 +68,7 @@ inline ViewReader training_view_reader(const ProbeConfig& config) {
   if (aug.reprob > 0) transform.erasing = RandomErasing{.probability = aug.reprob};
   return {.sampler = clip_sampler(config, training_views(config).segments, true),
           .transform = transform,
-          .decoder = DecodingDevice(config.data.decode_on)};
+          .decoder = std::move(decoder)};
 }
 
 inline FeatureOptions frozen_encoder_options(const ProbeConfig& config) {

@@ -51,8 +51,8 @@ inline dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 namespace vjepa::cuda {
 
-inline constexpr std::size_t most_shared_bytes = 227 * 1024;  // of an H100
-inline uint4 dynamic_shared_memory[most_shared_bytes / sizeof(uint4) + 4];
+inline constexpr std::size_t shared_bytes_of_h100 = 227 * 1024;
+inline uint4 dynamic_shared_memory[shared_bytes_of_h100 / sizeof(uint4) + 4];
 
 }  // namespace vjepa::cuda
 
@@ -60,6 +60,7 @@ namespace emulator {
 
 inline constexpr int warp_size = 32;
 inline bool reversed = false;  // the last thread of a block first
+inline std::size_t most_shared_bytes = vjepa::cuda::shared_bytes_of_h100;
 
 struct Barrier {
   int size = 0;
@@ -274,7 +275,7 @@ enum cudaError_t {
   cudaErrorStreamCaptureUnsupported = 900
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
-enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor };
+enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor, cudaDevAttrMaxSharedMemoryPerBlockOptin };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
 enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold, cudaMemPoolAttrUsedMemHigh };
 enum { cudaMemAllocationTypePinned, cudaMemLocationTypeDevice, cudaStreamNonBlocking, cudaEventDisableTiming };
@@ -285,6 +286,7 @@ using cudaMemPool_t = Opaque*;
 using cudaGraph_t = emulator::Recording*;
 using cudaGraphExec_t = const emulator::Recording*;
 enum { cudaStreamCaptureModeThreadLocal };
+enum cudaStreamCaptureStatus { cudaStreamCaptureStatusNone, cudaStreamCaptureStatusActive };
 struct cudaDeviceProp {
   char name[256];
 };
@@ -318,8 +320,8 @@ inline cudaError_t cudaGetDeviceCount(int* count) {
 inline cudaError_t cudaSetDevice(int) {
   return cudaSuccess;
 }
-inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
-  *value = 9;
+inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr which, int) {
+  *value = which == cudaDevAttrComputeCapabilityMajor ? 9 : static_cast<int>(emulator::most_shared_bytes);
   return cudaSuccess;
 }
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
@@ -415,6 +417,10 @@ inline cudaError_t cudaStreamBeginCapture(cudaStream_t, int) {
   emulator::recording() = new emulator::Recording;
   return cudaSuccess;
 }
+inline cudaError_t cudaStreamIsCapturing(cudaStream_t, cudaStreamCaptureStatus* status) {
+  *status = emulator::recording() != nullptr ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
+  return cudaSuccess;
+}
 inline cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) {
   *graph = std::exchange(emulator::recording(), nullptr);
   return cudaSuccess;
@@ -438,7 +444,7 @@ inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
 
 template <class... Parameters>
 cudaError_t cudaFuncSetAttribute(void (*kernel)(Parameters...), cudaFuncAttribute, int value) {
-  if (static_cast<std::size_t>(value) > vjepa::cuda::most_shared_bytes) return cudaErrorInvalidValue;
+  if (static_cast<std::size_t>(value) > emulator::most_shared_bytes) return cudaErrorInvalidValue;
   emulator::allowed_shared()[reinterpret_cast<const void*>(kernel)] = static_cast<std::size_t>(value);
   return cudaSuccess;
 }

@@ -72,6 +72,12 @@ inline float tf32_of(float x) {
   return std::bit_cast<float>((bits + 0x1000u) & ~0x1fffu);
 }
 
+/// As tensor cores end a sum: towards zero.
+inline float cut_off(double sum) {
+  const auto nearest = static_cast<float>(sum);
+  return std::abs(static_cast<double>(nearest)) > std::abs(sum) ? std::nextafter(nearest, 0.0f) : nearest;
+}
+
 inline void multiply_add(float (&d)[4], const float (&a)[4], float b0, float b1) {
   // What is no TF32 the hardware may take as it likes: it would be a mistake.
   for (const float operand : {a[0], a[1], a[2], a[3], b0, b1}) {
@@ -81,19 +87,19 @@ inline void multiply_add(float (&d)[4], const float (&a)[4], float b0, float b1)
   emulator::Block& block = *emulator::Block::running();
   const int lane = block.lane();
   const auto sums = block.exchange(std::array{a[0], a[1], a[2], a[3], b0, b1}, [&](auto&& of_lane) {
-    std::array<float, 4> sum{};
+    std::array<double, 4> sum{};
     for (int e = 0; e < 4; ++e) {
       const int row = lane / 4 + 8 * (e / 2);
       const int column = 2 * (lane % 4) + e % 2;
       for (int k = 0; k < 8; ++k) {
         const auto left = of_lane(row % 8 * 4 + k % 4)[static_cast<std::size_t>(row / 8 + 2 * (k / 4))];
         const auto right = of_lane(column * 4 + k % 4)[static_cast<std::size_t>(4 + k / 4)];
-        sum[static_cast<std::size_t>(e)] += left * right;
+        sum[static_cast<std::size_t>(e)] += static_cast<double>(left) * right;
       }
     }
     return sum;
   });
-  for (int e = 0; e < 4; ++e) d[e] += sums[static_cast<std::size_t>(e)];
+  for (int e = 0; e < 4; ++e) d[e] = cut_off(d[e] + sums[static_cast<std::size_t>(e)]);
 }
 
 template <int N>
