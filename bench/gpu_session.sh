@@ -69,7 +69,7 @@ elif command -v compute-sanitizer >/dev/null; then
   for tool in memcheck racecheck; do
     check "$tool" timeout 900 compute-sanitizer --tool "$tool" --error-exitcode 9 \
       $([ "$tool" = racecheck ] && echo --kernel-name-exclude kernel_substring=cudnn) "$bin/test_cuda" \
-      "every member*,attention of every*"
+      "every member*,attention *,work that*"
   done
 else
   echo "no compute-sanitizer" | tee -a "$summary"

@@ -37,6 +37,7 @@ Examples:
   vjepa-extract --checkpoint vitl16.pth.tar a.mp4 b.jpg --pool tokens --out features.safetensors
   vjepa-extract --checkpoint vitl16.pth.tar --layers 5,11,17,23 list.csv --out features.npy
   vjepa-extract --checkpoint run/jepa-latest.safetensors --every 8 long.mp4 --out windows.npy
+  vjepa-extract --checkpoint vitl16.pth.tar --device cuda:0 --dtype bfloat16 --decode-on cuda:0 list.csv --out f.npy
   ffmpeg -i in.mov -f matroska - | vjepa-extract --checkpoint vitl16.pth.tar - --out features.npy
   vjepa-extract --checkpoint vitl16.pth.tar rtsp://camera/stream --every 8 --keep-up --out -
   vjepa-extract --checkpoint vitl16.pth.tar --input-format v4l2 /dev/video0 --keep-up --out -

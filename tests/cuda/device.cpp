@@ -128,7 +128,7 @@ TEST_CASE("attention of every head size gives what Cpu<double> gives") {
 
 TEST_CASE("attention over many keys is as exact") {
   VJEPA_NEEDS_CUDA();
-  // Tensor cores cut off what they sum: 1500 times as much as is left of it would be seen.
+  // Tensor cores do not round their sums but cut them off, which adds up.
   compare("attention", {.head_dim = 32, .keys = 1500}, Precision::float32, 4 * float32_tolerance);
 }
 

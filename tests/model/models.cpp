@@ -25,3 +25,13 @@ TEST_CASE("a name that is not there gets the list of those that are") {
                     Contains("vit_enormous") && Contains("vit_gigantic (patch 14, tubelet 2)"));
   CHECK_THROWS_WITH(NamedModels::with("vit_huge", 4, 2, []<class Encoder>() {}), Contains("patches of 4 pixels"));
 }
+
+TEST_CASE("a width selects a predictor with heads of a multiple of 8 features") {
+  Index dim = 0;
+  NamedPredictorWidths::with<ViTBase<>>(96, [&]<class Guess>() { dim = Guess::dims.dim; });
+  CHECK(dim == 96);
+  const auto none = []<class Guess>() {};
+  CHECK_THROWS_WITH(NamedPredictorWidths::with<ViTBase<>>(100, none), Contains("there are: 96, 192, 384"));
+  CHECK_THROWS_WITH(NamedPredictorWidths::with<ViTLarge<>>(192, none),
+                    Contains("no predictor of width 192 with the encoder's 16 heads") && Contains("there are: 384"));
+}

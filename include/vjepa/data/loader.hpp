@@ -23,6 +23,7 @@
 #include "vjepa/data/clip_transform.hpp"
 #include "vjepa/data/cut_clip.hpp"
 #include "vjepa/data/decoding_device.hpp"
+#include "vjepa/data/reader_threads.hpp"
 #include "vjepa/data/sampled_clips.hpp"
 #include "vjepa/data/video_cache.hpp"
 #include "vjepa/data/video_list.hpp"
@@ -72,8 +73,7 @@ class Loader {
           "pixels");
     }
     for (auto& slot : slots_) reset(slot);
-    const int threads = std::max(1, options_.workers);
-    for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+    threads_ = start_readers(options_.workers, [this] { work(); });
   }
   Loader(const Loader&) = delete;
   ~Loader() {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "vjepa/core/view.hpp"
+#include "vjepa/data/reader_threads.hpp"
 
 namespace vjepa {
 
@@ -32,7 +33,7 @@ class ReadAhead {
   /// `capacity`: the most items held at once, at least 1.
   ReadAhead(Index sources, int threads, std::size_t capacity, Full full, Read read)
       : sources_(sources), capacity_(capacity), full_(full), read_(std::move(read)) {
-    for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+    threads_ = start_readers(threads, [this] { work(); });
   }
   ReadAhead(const ReadAhead&) = delete;
   ~ReadAhead() {

@@ -104,16 +104,17 @@ using NamedModels = ModelList<NamedModel<"vit_nano", ViTNano<>>,          //
                               NamedModel<"vit_gigantic", ViTGigantic<>>,  //
                               NamedModel<"vit_tiny", ViTTiny<8>>>;        // for small videos
 
-/// Widths of predictors, from which a run-time number selects one at compile time.
+/// Widths of predictors, from which a run-time number selects one at compile time. A predictor has as many heads as its
+/// encoder, each of a multiple of 8 features, as tensor cores take them.
 template <Index... Widths>
 struct PredictorWidths {
-  /// Calls visit.template operator()<Predictor>() for the predictor of this width, with as many heads as the encoder
-  /// has. Throws Error, listing what there is, when the list has none or the heads do not divide it.
+  /// Calls visit.template operator()<Predictor>() for the predictor of this width. Throws Error, listing what there is,
+  /// when there is none.
   template <class Encoder, class Visit>
   static void with(Index width, Visit&& visit) {
     constexpr Index heads = Encoder::dims.heads;
     const auto try_one = [&]<Index Width>() {
-      if constexpr (Width % heads == 0) {
+      if constexpr (Width % (8 * heads) == 0) {
         if (Width != width) return false;
         constexpr PredictorDims dims{.encoder_dim = Encoder::dim, .dim = Width, .heads = heads};
         visit.template operator()<Predictor<dims>>();
@@ -124,7 +125,7 @@ struct PredictorWidths {
     };
     if (!(try_one.template operator()<Widths>() || ...)) {
       std::string list;
-      ((list += Widths % heads == 0 ? (list.empty() ? "" : ", ") + std::to_string(Widths) : ""), ...);
+      ((list += Widths % (8 * heads) == 0 ? (list.empty() ? "" : ", ") + std::to_string(Widths) : ""), ...);
       fail("no predictor of width ", width, " with the encoder's ", heads, " heads is compiled in; there are: ", list);
     }
   }
