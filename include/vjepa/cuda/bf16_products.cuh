@@ -78,16 +78,9 @@ class LeftFactor<bf16, D, M, kept> {
   std::uint32_t tail_[M][2];
 };
 
-/// scores [16 M, W] = a [16 M, D] bᵀ, with b [W, D] in shared memory.
+/// scores [16 M, W] += a [16 M, D] bᵀ, with b [W, D] in shared memory.
 template <int D, int M, int W, bool kept>
-__device__ void multiply_transposed(const LeftFactor<bf16, D, M, kept>& a, const bf16* b, Fragments<M, W>& scores) {
-#pragma unroll
-  for (int m = 0; m < M; ++m) {
-#pragma unroll
-    for (int n = 0; n < W / 8; ++n) {
-      for (int e = 0; e < 4; ++e) scores[m][n][e] = 0;
-    }
-  }
+__device__ void add_product_transposed(const LeftFactor<bf16, D, M, kept>& a, const bf16* b, Fragments<M, W>& scores) {
 #pragma unroll
   for (int d = 0; d < D / 16; ++d) {
     std::uint32_t left[M][4];

@@ -77,8 +77,8 @@ __global__ void __launch_bounds__(threads, forward_cut<S, D>.blocks)
   for (int m = 0; m < M; ++m) largest[m][0] = largest[m][1] = -INFINITY;
   for_each_tile<S>(keys, copy_columns, [&](int begin, int stage) {
     const S* const key = columns + stage * 2 * tile_size<S, D>;
-    Fragments<M, T> scores;
-    multiply_transposed<D, M, T>(query, key, scores);
+    Fragments<M, T> scores = {};
+    add_product_transposed<D, M, T>(query, key, scores);
     if (begin + T > keys) {
 #pragma unroll
       for (int n = 0; n < T / 8; ++n) {
@@ -219,10 +219,10 @@ __global__ void __launch_bounds__(threads, backward_cut<S, D>.blocks)
     for (int part = 0; part < T; part += W) {
       const S* const of_scores = tiles + part * stride<S, D>;
       const S* const of_gradients = of_scores + tile_size<S, D>;
-      Fragments<M, W> p;
-      Fragments<M, W> ds;
-      multiply_transposed<D, M, W>(for_scores, of_scores, p);
-      multiply_transposed<D, M, W>(for_gradients, of_gradients, ds);
+      Fragments<M, W> p = {};
+      Fragments<M, W> ds = {};
+      add_product_transposed<D, M, W>(for_scores, of_scores, p);
+      add_product_transposed<D, M, W>(for_gradients, of_gradients, ds);
 #pragma unroll
       for (int n = 0; n < W / 8; ++n) {
 #pragma unroll

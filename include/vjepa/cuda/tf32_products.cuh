@@ -84,16 +84,10 @@ class LeftFactor<float, D, M, kept> {
   float values_[kept ? D / 8 : 1][M][4];
 };
 
-/// scores [16 M, W] = a [16 M, D] bᵀ, with b [W, D] in shared memory.
+/// scores [16 M, W] += a [16 M, D] bᵀ, with b [W, D] in shared memory.
 template <int D, int M, int W, bool kept>
-__device__ void multiply_transposed(const LeftFactor<float, D, M, kept>& a, const float* b, Fragments<M, W>& scores) {
-#pragma unroll
-  for (int m = 0; m < M; ++m) {
-#pragma unroll
-    for (int n = 0; n < W / 8; ++n) {
-      for (int e = 0; e < 4; ++e) scores[m][n][e] = 0;
-    }
-  }
+__device__ void add_product_transposed(const LeftFactor<float, D, M, kept>& a, const float* b,
+                                       Fragments<M, W>& scores) {
   // Rows that are read have no place in registers that the compiler would have to know.
 #pragma unroll(kept ? D / 8 : 2)
   for (int d = 0; d < D / 8; ++d) {
