@@ -1,5 +1,5 @@
 # What programs, tests and benchmarks share: warnings, the processor to compile for, the matrix product of the CPU device
-# and the attention of the CUDA device. `vjepa_programs` is the target they link, and `vjepa_cuda_programs` beside it where
+# and the CUDA device, compiled once. `vjepa_programs` is the target they link, and `vjepa_cuda_device` beside it where
 # nvcc is; generated headers name the choices as types.
 
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
@@ -50,27 +50,24 @@ if(VJEPA_CUDA STREQUAL "ON" AND NOT has_cuda)
 endif()
 message(STATUS "vjepa: CUDA device in the programs: ${has_cuda} (VJEPA_CUDA=${VJEPA_CUDA})")
 
-# How the programs' CUDA device attends.
-set(VJEPA_ATTENTION_HEADER attention.cuh)
-set(VJEPA_ATTENTION_TYPE FlashAttention)
-if(has_cuda AND TARGET vjepa::cudnn)
-  set(VJEPA_ATTENTION_HEADER cudnn_attention.cuh)
-  set(VJEPA_ATTENTION_TYPE CudnnAttention)
-endif()
-configure_file(${CMAKE_CURRENT_LIST_DIR}/program_cuda.cuh.in ${CMAKE_BINARY_DIR}/generated/program_cuda.cuh)
+# The CUDA device, compiled once, and how the programs' attends.
 if(has_cuda)
+  set(VJEPA_ATTENTION_HEADER attention.hpp)
+  set(VJEPA_ATTENTION_TYPE FlashAttention)
+  if(TARGET vjepa::cudnn)
+    set(VJEPA_ATTENTION_HEADER cudnn_attention.hpp)
+    set(VJEPA_ATTENTION_TYPE CudnnAttention)
+  endif()
   message(STATUS "vjepa: attention of the CUDA device in the programs: ${VJEPA_ATTENTION_TYPE}")
-  # Attention's kernels are compiled once for all programs.
-  add_library(vjepa_cuda_attention STATIC)
-  foreach(VJEPA_SCALAR IN ITEMS float vjepa::bf16)
-    string(REPLACE "vjepa::" "" scalar ${VJEPA_SCALAR})
-    configure_file(${CMAKE_CURRENT_LIST_DIR}/attention.cu.in ${CMAKE_BINARY_DIR}/generated/attention_${scalar}.cu)
-    target_sources(vjepa_cuda_attention PRIVATE ${CMAKE_BINARY_DIR}/generated/attention_${scalar}.cu)
+  configure_file(${CMAKE_CURRENT_LIST_DIR}/program_cuda.hpp.in ${CMAKE_BINARY_DIR}/generated/program_cuda.hpp)
+  add_library(vjepa_cuda_device STATIC)
+  foreach(scalar IN ITEMS float vjepa::bf16)
+    string(REPLACE "vjepa::" "" name ${scalar})
+    set(source ${CMAKE_BINARY_DIR}/generated/cuda_${name}.cu)
+    file(CONFIGURE OUTPUT ${source} CONTENT "#include \"vjepa/cuda.cuh\"\n\nVJEPA_CUDA_DEVICE(${scalar});\n")
+    target_sources(vjepa_cuda_device PRIVATE ${source})
   endforeach()
-  target_link_libraries(vjepa_cuda_attention PUBLIC vjepa::cuda PRIVATE vjepa_programs)
-  target_compile_definitions(vjepa_cuda_attention PUBLIC VJEPA_EXTERN_ATTENTION)
-  add_library(vjepa_cuda_programs INTERFACE)
-  target_link_libraries(vjepa_cuda_programs INTERFACE vjepa_cuda_attention $<TARGET_NAME_IF_EXISTS:vjepa::cudnn>)
+  target_link_libraries(vjepa_cuda_device PUBLIC vjepa::cuda $<TARGET_NAME_IF_EXISTS:vjepa::cudnn> PRIVATE vjepa_programs)
 endif()
 
 # Comparisons that may trap are compiled to masks and branches; nothing here looks at floating-point exceptions.

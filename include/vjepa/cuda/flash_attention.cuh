@@ -295,69 +295,47 @@ void with_padded(Index head_dim, Body&& body) {
 
 /// Attention on tensor cores, scores and sums in float32: of bf16, the weights rounded before they meet values, and of
 /// float32 to nearly its own precision.
-///
-/// Its kernels take a minute to compile. A program of many files can do that in one: with VJEPA_EXTERN_ATTENTION
-/// defined in all, one of them has `template struct vjepa::cuda::TensorCoreAttention<S>;`.
 template <class S>
 struct TensorCoreAttention {
   /// Whether heads of this size in this memory can be copied 16 bytes at a time.
   template <class... Views>
   static bool supports(const AttentionShape& shape, const Views&... views) {
-    return shape.head_dim % 8 == 0 && shape.head_dim <= 128 && (whole_packs(views) && ...);
+    return shape.head_dim % 8 == 0 && shape.head_dim <= 128 && whole_packs(views...);
   }
 
   /// Shared memory of a block, in bytes, which not every GPU has.
-  static std::size_t forward_bytes(const AttentionShape& shape);
-  static std::size_t backward_bytes(const AttentionShape& shape);
+  static std::size_t forward_bytes(const AttentionShape& shape) {
+    std::size_t bytes = 0;
+    flash::with_padded<S>(shape.head_dim, [&](auto padded) { bytes = flash::forward_grid<S, padded>(shape).shared; });
+    return bytes;
+  }
+  static std::size_t backward_bytes(const AttentionShape& shape) {
+    std::size_t bytes = 0;
+    flash::with_padded<S>(shape.head_dim,
+                          [&](auto padded) { bytes = flash::backward_grid<S, padded, true>(shape).shared; });
+    return bytes;
+  }
 
   static void forward(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v, Mat<S> out,
-                      Mat<float> lse);
+                      Mat<float> lse) {
+    flash::with_padded<S>(shape.head_dim, [&](auto padded) {
+      constexpr int D = padded;
+      launch(ctx, flash::forward_grid<S, D>(shape), flash::forward_kernel<S, D>, shape, q, k, v, out, lse);
+    });
+  }
+
   /// delta as attention_delta computes it.
   static void backward(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v,
                        Mat<const float> lse, Mat<const float> delta, Mat<const S> dout, Mat<S> dq, Mat<S> dk,
-                       Mat<S> dv);
+                       Mat<S> dv) {
+    flash::with_padded<S>(shape.head_dim, [&](auto padded) {
+      constexpr int D = padded;
+      launch(ctx, flash::backward_grid<S, D, true>(shape), flash::backward_kernel<S, D, true>, shape, q, k, v, lse,
+             delta, dout, dq, dk, dv);
+      launch(ctx, flash::backward_grid<S, D, false>(shape), flash::backward_kernel<S, D, false>, shape, q, k, v, lse,
+             delta, dout, dq, dk, dv);
+    });
+  }
 };
-
-template <class S>
-std::size_t TensorCoreAttention<S>::forward_bytes(const AttentionShape& shape) {
-  std::size_t bytes = 0;
-  flash::with_padded<S>(shape.head_dim, [&](auto padded) { bytes = flash::forward_grid<S, padded>(shape).shared; });
-  return bytes;
-}
-
-template <class S>
-std::size_t TensorCoreAttention<S>::backward_bytes(const AttentionShape& shape) {
-  std::size_t bytes = 0;
-  flash::with_padded<S>(shape.head_dim,
-                        [&](auto padded) { bytes = flash::backward_grid<S, padded, true>(shape).shared; });
-  return bytes;
-}
-
-template <class S>
-void TensorCoreAttention<S>::forward(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v,
-                                     Mat<S> out, Mat<float> lse) {
-  flash::with_padded<S>(shape.head_dim, [&](auto padded) {
-    constexpr int D = padded;
-    launch(ctx, flash::forward_grid<S, D>(shape), flash::forward_kernel<S, D>, shape, q, k, v, out, lse);
-  });
-}
-
-template <class S>
-void TensorCoreAttention<S>::backward(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k,
-                                      Mat<const S> v, Mat<const float> lse, Mat<const float> delta, Mat<const S> dout,
-                                      Mat<S> dq, Mat<S> dk, Mat<S> dv) {
-  flash::with_padded<S>(shape.head_dim, [&](auto padded) {
-    constexpr int D = padded;
-    launch(ctx, flash::backward_grid<S, D, true>(shape), flash::backward_kernel<S, D, true>, shape, q, k, v, lse, delta,
-           dout, dq, dk, dv);
-    launch(ctx, flash::backward_grid<S, D, false>(shape), flash::backward_kernel<S, D, false>, shape, q, k, v, lse,
-           delta, dout, dq, dk, dv);
-  });
-}
-
-#if defined(VJEPA_EXTERN_ATTENTION)
-extern template struct TensorCoreAttention<bf16>;
-extern template struct TensorCoreAttention<float>;
-#endif
 
 }  // namespace vjepa::cuda

@@ -3,9 +3,8 @@
 #include <cuda_runtime.h>
 
 #include <cassert>
-#include <cstdint>
 
-#include "vjepa/core/device.hpp"
+#include "vjepa/cuda/gather.hpp"
 #include "vjepa/cuda/launch.cuh"
 #include "vjepa/cuda/sums.cuh"
 
@@ -120,50 +119,53 @@ __global__ void each_token_kernel(Seq<S> x, Change change) {
   }
 }
 
+template <class S, class Change, class Source>
+void each_token(Context& ctx, Seq<S> x, Change change, const Source& source) {
+  with_packs<S>(
+      [&]<int V>() { launch(ctx, warp_for_each(x.rows() * x.extent(1)), each_token_kernel<S, V, Change>, x, change); },
+      x, source);
+}
+
 template <class S>
-struct Gather {
-  static void patchify(Context& ctx, Clips<const float> clips, Tubelet box, TokenIndices idx, Mat<S> patches) {
-    assert(patches.cols() == clips.extent(1) * box.frames * box.height * box.width);
-    // Lines of the box, and the lines they are cut from.
-    const Mat<const float> lines(clips.data(), 1, box.width);
-    const Mat<const S> narrow_lines(patches.data(), 1, box.width);
-    const Mat<const float> wide_lines(clips.data(), 1, clips.extent(4));
-    with_packs<S>(
-        [&]<int V>() { launch(ctx, warp_for_each(patches.rows()), patchify_kernel<S, V>, clips, box, idx, patches); },
-        patches, lines, narrow_lines, wide_lines);
-  }
+void Gather<S>::patchify(Context& ctx, Clips<const float> clips, Tubelet box, TokenIndices idx, Mat<S> patches) {
+  assert(patches.cols() == clips.extent(1) * box.frames * box.height * box.width);
+  // Lines of the box, and the lines they are cut from.
+  const Mat<const float> lines(clips.data(), 1, box.width);
+  const Mat<const S> narrow_lines(patches.data(), 1, box.width);
+  const Mat<const float> wide_lines(clips.data(), 1, clips.extent(4));
+  with_packs<S>(
+      [&]<int V>() { launch(ctx, warp_for_each(patches.rows()), patchify_kernel<S, V>, clips, box, idx, patches); },
+      patches, lines, narrow_lines, wide_lines);
+}
 
-  static void add_positions(Context& ctx, Mat<const float> table, TokenIndices idx, Seq<S> x) {
-    each_token(ctx, x, AddPositions<S>{table, idx}, table);
-  }
+template <class S>
+void Gather<S>::add_positions(Context& ctx, Mat<const float> table, TokenIndices idx, Seq<S> x) {
+  each_token(ctx, x, AddPositions<S>{table, idx}, table);
+}
 
-  static void gather_tokens(Context& ctx, Seq<const S> source, TokenIndices idx, Seq<S> x) {
-    each_token(ctx, x, GatherToken<S>{source, idx}, source);
-  }
+template <class S>
+void Gather<S>::gather_tokens(Context& ctx, Seq<const S> source, TokenIndices idx, Seq<S> x) {
+  each_token(ctx, x, GatherToken<S>{source, idx}, source);
+}
 
-  static void copy_tokens(Context& ctx, Seq<const S> source, Seq<S> x) {
-    each_token(ctx, x, CopyToken<S>{source}, source);
-  }
+template <class S>
+void Gather<S>::copy_tokens(Context& ctx, Seq<const S> source, Seq<S> x) {
+  each_token(ctx, x, CopyToken<S>{source}, source);
+}
 
-  static void add_tokens(Context& ctx, Seq<const S> source, Seq<S> x) {
-    each_token(ctx, x, AddToken<S>{source}, source);
-  }
+template <class S>
+void Gather<S>::add_tokens(Context& ctx, Seq<const S> source, Seq<S> x) {
+  each_token(ctx, x, AddToken<S>{source}, source);
+}
 
-  static void fill_tokens(Context& ctx, Vec<const S> token, Seq<S> x) {
-    each_token(ctx, x, FillToken<S>{token}, token);
-  }
+template <class S>
+void Gather<S>::fill_tokens(Context& ctx, Vec<const S> token, Seq<S> x) {
+  each_token(ctx, x, FillToken<S>{token}, token);
+}
 
-  static void sum_tokens(Context& ctx, Seq<const S> source, Vec<float> dtoken) { add_column_sums(ctx, source, dtoken); }
-
- private:
-  template <class Change, class Source>
-  static void each_token(Context& ctx, Seq<S> x, Change change, const Source& source) {
-    with_packs<S>(
-        [&]<int V>() {
-          launch(ctx, warp_for_each(x.rows() * x.extent(1)), each_token_kernel<S, V, Change>, x, change);
-        },
-        x, source);
-  }
-};
+template <class S>
+void Gather<S>::sum_tokens(Context& ctx, Seq<const S> source, Vec<float> dtoken) {
+  add_column_sums(ctx, source, dtoken);
+}
 
 }  // namespace vjepa::cuda

@@ -7,8 +7,9 @@
 #include <utility>
 
 #include "vjepa/core/view.hpp"
-#include "vjepa/cuda/context.cuh"
-#include "vjepa/cuda/resource.cuh"
+#include "vjepa/cuda/context.hpp"
+#include "vjepa/cuda/packs.hpp"
+#include "vjepa/cuda/resource.hpp"
 
 // What every kernel is written with. Kernels are plain CUDA C++ with two habits: they are launched by `launch` and not
 // by chevrons, and all their shared memory is `dynamic_shared`. So a host compiler can compile them too, with a header
@@ -113,24 +114,6 @@ __device__ void store(T* to, const Pack<T, count>& pack) {
     }
   } else {
     *reinterpret_cast<Pack<T, count>*>(to) = pack;
-  }
-}
-
-/// Whether every row of the view begins at a multiple of 16 bytes and is a whole number of them; so for an empty view.
-template <class T, Index... E>
-bool whole_packs(const View<T, E...>& view) {
-  const auto whole = [](Index count) { return static_cast<std::size_t>(count) * sizeof(T) % 16 == 0; };
-  const bool aligned = reinterpret_cast<std::uintptr_t>(view.data()) % 16 == 0;
-  return aligned && whole(view.cols()) && (view.rank == 1 || whole(view.stride()));
-}
-
-/// Calls body.template operator()<count>() with the values of S in 16 bytes when all views allow it, else with 1.
-template <class S, class Body, class... Views>
-void with_packs(Body&& body, const Views&... views) {
-  if ((whole_packs(views) && ...)) {
-    body.template operator()<static_cast<int>(16 / sizeof(S))>();
-  } else {
-    body.template operator()<1>();
   }
 }
 

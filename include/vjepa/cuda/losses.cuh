@@ -2,8 +2,8 @@
 
 #include <cuda_runtime.h>
 
-#include "vjepa/core/device.hpp"
 #include "vjepa/cuda/launch.cuh"
+#include "vjepa/cuda/losses.hpp"
 #include "vjepa/cuda/sums.cuh"
 
 namespace vjepa::cuda {
@@ -160,61 +160,62 @@ __global__ void cross_entropy_kernel(Mat<const S> logits, Labels labels, float w
   if (lane_index() == 0) partials[row] = static_cast<double>(missing);
 }
 
+template <class S, class Use, class... Changed>
+void token_moments(Context& ctx, Seq<const S> z, Use use, const Changed&... changed) {
+  with_packs<S>(
+      [&]<int V>() {
+        constexpr int threads = 256;
+        const Index columns = Index{V} * warp_size;
+        launch(ctx,
+               {.blocks = (z.cols() + columns - 1) / columns,
+                .threads = threads,
+                .shared = sizeof(float) * threads * V,
+                .blocks_y = z.rows()},
+               token_moments_kernel<S, V, Use>, z, use);
+      },
+      z, changed...);
+}
+
 template <class S>
-struct Losses {
-  static void power_loss(Context& ctx, Seq<const S> z, Seq<const S> h, double p, double weight, Vec<float> loss,
-                         Seq<S> dz) {
-    const Vec<const S> a = z.flat();
-    const Vec<const S> b = h.flat();
-    const Vec<S> d = dz.flat();
-    with_packs<S>(
-        [&]<int V>() {
-          ordered_sum(ctx, a.size() / V,
-                      PowerTerm<S, V>{a.data(), b.data(), d.data(), static_cast<float>(p), static_cast<float>(weight)},
-                      AddTo{loss.data(), weight / p});
-        },
-        a, b, d);
-  }
+void Losses<S>::power_loss(Context& ctx, Seq<const S> z, Seq<const S> h, double p, double weight, Vec<float> loss,
+                           Seq<S> dz) {
+  const Vec<const S> a = z.flat();
+  const Vec<const S> b = h.flat();
+  const Vec<S> d = dz.flat();
+  with_packs<S>(
+      [&]<int V>() {
+        ordered_sum(ctx, a.size() / V,
+                    PowerTerm<S, V>{a.data(), b.data(), d.data(), static_cast<float>(p), static_cast<float>(weight)},
+                    AddTo{loss.data(), weight / p});
+      },
+      a, b, d);
+}
 
-  static void token_std(Context& ctx, Seq<const S> z, double eps, double weight, Mat<float> std) {
-    token_moments(ctx, z, AddDeviation<S>{std, static_cast<float>(eps), static_cast<float>(weight)});
-  }
+template <class S>
+void Losses<S>::token_std(Context& ctx, Seq<const S> z, double eps, double weight, Mat<float> std) {
+  token_moments(ctx, z, AddDeviation<S>{std, static_cast<float>(eps), static_cast<float>(weight)});
+}
 
-  static void hinge(Context& ctx, Mat<const float> std, double weight, Vec<float> loss, Mat<float> dstd) {
-    ordered_sum(ctx, std.size(), HingeTerm{std.flat().data(), dstd.flat().data(), static_cast<float>(weight)},
-                AddTo{loss.data(), weight});
-  }
+template <class S>
+void Losses<S>::hinge(Context& ctx, Mat<const float> std, double weight, Vec<float> loss, Mat<float> dstd) {
+  ordered_sum(ctx, std.size(), HingeTerm{std.flat().data(), dstd.flat().data(), static_cast<float>(weight)},
+              AddTo{loss.data(), weight});
+}
 
-  static void token_std_backward(Context& ctx, Seq<const S> z, double eps, Mat<const float> dstd, double weight,
-                                 Seq<S> dz) {
-    token_moments(ctx, z, DeviationGradient<S>{dstd, dz, static_cast<float>(eps), static_cast<float>(weight)}, dz);
-  }
+template <class S>
+void Losses<S>::token_std_backward(Context& ctx, Seq<const S> z, double eps, Mat<const float> dstd, double weight,
+                                   Seq<S> dz) {
+  token_moments(ctx, z, DeviationGradient<S>{dstd, dz, static_cast<float>(eps), static_cast<float>(weight)}, dz);
+}
 
-  static void cross_entropy(Context& ctx, Mat<const S> logits, Labels labels, double weight, Vec<float> loss,
-                            Mat<S> dlogits) {
-    if (logits.rows() == 0) return;
-    double* const missing = ctx.scratch<double>(logits.rows());
-    launch(ctx, warp_for_each(logits.rows()), cross_entropy_kernel<S>, logits, labels, static_cast<float>(weight),
-           dlogits, missing);
-    finish_sum(ctx, missing, logits.rows(), AddTo{loss.data(), weight});
-  }
-
- private:
-  template <class Use, class... Changed>
-  static void token_moments(Context& ctx, Seq<const S> z, Use use, const Changed&... changed) {
-    with_packs<S>(
-        [&]<int V>() {
-          constexpr int threads = 256;
-          const Index columns = Index{V} * warp_size;
-          launch(ctx,
-                 {.blocks = (z.cols() + columns - 1) / columns,
-                  .threads = threads,
-                  .shared = sizeof(float) * threads * V,
-                  .blocks_y = z.rows()},
-                 token_moments_kernel<S, V, Use>, z, use);
-        },
-        z, changed...);
-  }
-};
+template <class S>
+void Losses<S>::cross_entropy(Context& ctx, Mat<const S> logits, Labels labels, double weight, Vec<float> loss,
+                              Mat<S> dlogits) {
+  if (logits.rows() == 0) return;
+  double* const missing = ctx.scratch<double>(logits.rows());
+  launch(ctx, warp_for_each(logits.rows()), cross_entropy_kernel<S>, logits, labels, static_cast<float>(weight),
+         dlogits, missing);
+  finish_sum(ctx, missing, logits.rows(), AddTo{loss.data(), weight});
+}
 
 }  // namespace vjepa::cuda

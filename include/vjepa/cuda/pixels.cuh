@@ -5,9 +5,8 @@
 #include <cassert>
 #include <cstdint>
 
-#include "vjepa/core/device.hpp"
-#include "vjepa/core/pixels.hpp"
 #include "vjepa/cuda/launch.cuh"
+#include "vjepa/cuda/pixels.hpp"
 
 namespace vjepa::cuda {
 
@@ -39,14 +38,13 @@ __global__ void __launch_bounds__(threads)
   }
 }
 
-struct Pixels {
-  static void resize_pictures(Context& ctx, Vec<const std::uint8_t> bytes, View<const Picture, Dyn> pictures,
-                              const PixelScale& scale, Clips<float> clips) {
-    assert(clips.extent(1) == 3 && pictures.extent(0) == clips.extent(0) * clips.extent(2));
-    constexpr int threads = 128;
-    launch(ctx, {.blocks = pictures.extent(0) * clips.extent(3), .threads = threads}, resize_pictures_kernel<threads>,
-           bytes, pictures, scale, clips);
-  }
-};
+template <class S>
+void Pixels<S>::resize_pictures(Context& ctx, Vec<const std::uint8_t> bytes, View<const Picture, Dyn> pictures,
+                                const PixelScale& scale, Clips<float> clips) {
+  assert(clips.extent(1) == 3 && pictures.extent(0) == clips.extent(0) * clips.extent(2));
+  constexpr int threads = 128;
+  launch(ctx, {.blocks = pictures.extent(0) * clips.extent(3), .threads = threads}, resize_pictures_kernel<threads>,
+         bytes, pictures, scale, clips);
+}
 
 }  // namespace vjepa::cuda

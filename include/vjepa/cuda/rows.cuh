@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cassert>
 
-#include "vjepa/core/device.hpp"
 #include "vjepa/cuda/launch.cuh"
+#include "vjepa/cuda/rows.hpp"
 #include "vjepa/cuda/sums.cuh"
 
 namespace vjepa::cuda {
@@ -199,42 +199,43 @@ __global__ void layer_norm_backward_kernel(Mat<const S> dy, Mat<const S> x, Vec<
 }
 
 template <class S>
-struct Rows {
-  static void layer_norm(Context& ctx, Mat<const S> x, Vec<const S> gamma, Vec<const S> beta, double eps, Mat<S> y,
+void Rows<S>::layer_norm(Context& ctx, Mat<const S> x, Vec<const S> gamma, Vec<const S> beta, double eps, Mat<S> y,
                          Mat<float> stats) {
-    assert(y.rows() == x.rows() && y.cols() == x.cols());
-    with_row_packs<S>(
-        x.cols(),
-        [&]<int V, int P>() {
-          launch(ctx, warp_for_each(x.rows(), 4), layer_norm_kernel<S, V, P>, x, gamma, beta, static_cast<float>(eps),
-                 y, stats);
-        },
-        x, y, gamma, beta);
-  }
+  assert(y.rows() == x.rows() && y.cols() == x.cols());
+  with_row_packs<S>(
+      x.cols(),
+      [&]<int V, int P>() {
+        launch(ctx, warp_for_each(x.rows(), 4), layer_norm_kernel<S, V, P>, x, gamma, beta, static_cast<float>(eps), y,
+               stats);
+      },
+      x, y, gamma, beta);
+}
 
-  static void layer_norm_backward(Context& ctx, Mat<const S> dy, Mat<const S> x, Vec<const S> gamma,
+template <class S>
+void Rows<S>::layer_norm_backward(Context& ctx, Mat<const S> dy, Mat<const S> x, Vec<const S> gamma,
                                   Mat<const float> stats, Mat<const S> skip, Mat<S> dx, Vec<float> dgamma,
                                   Vec<float> dbeta) {
-    const Index n = x.cols();
-    if (x.rows() == 0) return;
-    // As many warps, up to four, as have room for their sums in the shared memory that every block has.
-    const Index bytes = 2 * n * static_cast<Index>(sizeof(float));
-    const auto warps = static_cast<int>(std::clamp<Index>(48 * 1024 / bytes, 1, 4));
-    const Parts parts(x.rows(), 4, 384);
-    const Mat<float> partials(ctx.scratch<float>(parts.count * 2 * n), parts.count, 2 * n);
-    with_row_packs<S>(
-        n,
-        [&]<int V, int P>() {
-          launch(
-              ctx,
-              {.blocks = parts.count, .threads = warps * warp_size, .shared = static_cast<std::size_t>(warps * bytes)},
-              layer_norm_backward_kernel<S, V, P>, dy, x, gamma, stats, skip, dx, parts.rows, partials);
-        },
-        dy, x, gamma, skip, dx);
-    add_partials(ctx, partials, dgamma, dbeta);
-  }
+  const Index n = x.cols();
+  if (x.rows() == 0) return;
+  // As many warps, up to four, as have room for their sums in the shared memory that every block has.
+  const Index bytes = 2 * n * static_cast<Index>(sizeof(float));
+  const auto warps = static_cast<int>(std::clamp<Index>(48 * 1024 / bytes, 1, 4));
+  const Parts parts(x.rows(), 4, 384);
+  const Mat<float> partials(ctx.scratch<float>(parts.count * 2 * n), parts.count, 2 * n);
+  with_row_packs<S>(
+      n,
+      [&]<int V, int P>() {
+        launch(ctx,
+               {.blocks = parts.count, .threads = warps * warp_size, .shared = static_cast<std::size_t>(warps * bytes)},
+               layer_norm_backward_kernel<S, V, P>, dy, x, gamma, stats, skip, dx, parts.rows, partials);
+      },
+      dy, x, gamma, skip, dx);
+  add_partials(ctx, partials, dgamma, dbeta);
+}
 
-  static void normalize(Context& ctx, Mat<const S> x, double eps, Mat<S> y) { layer_norm(ctx, x, {}, {}, eps, y, {}); }
-};
+template <class S>
+void Rows<S>::normalize(Context& ctx, Mat<const S> x, double eps, Mat<S> y) {
+  layer_norm(ctx, x, {}, {}, eps, y, {});
+}
 
 }  // namespace vjepa::cuda

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "vjepa/core/device.hpp"
 #include "vjepa/cuda/launch.cuh"
 #include "vjepa/cuda/sums.cuh"
+#include "vjepa/cuda/update.hpp"
 
 namespace vjepa::cuda {
 
@@ -100,60 +100,59 @@ __global__ void for_each_kernel(Index count, Body body) {
   for (Index i = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += threads) body(i);
 }
 
+/// Calls body(i) for each of `count` / V packs.
+template <int V, class Body>
+void for_each_pack(Context& ctx, Index count, Body body) {
+  constexpr int threads = 256;
+  constexpr Index most_blocks = Index{1} << 16;
+  const Index packs = count / V;
+  launch(ctx, {.blocks = std::min(most_blocks, (packs + threads - 1) / threads), .threads = threads},
+         for_each_kernel<Body>, packs, body);
+}
+
 template <class S>
-struct Update {
-  static void adamw(Context& ctx, const AdamWStep& step, const Clipping<float>& clipping, Vec<const float> gradient,
-                    const WeightArena<S, float>& weights, Vec<float> m, Vec<float> v,
-                    const MovingAverage<S, float>& average) {
-    const auto power = static_cast<double>(step.step);
-    const auto narrow = [](double value) { return static_cast<float>(value); };
-    const auto update = [&]<int V>() {
-      for_each<V>(ctx, weights.master.size(),
-                  AdamWUpdate<S, V>{.gradient = gradient.data(),
-                                    .weights = weights.master.data(),
-                                    .copy = weights.copy.data(),
-                                    .m = m.data(),
-                                    .v = v.data(),
-                                    .average = average.weights.master.data(),
-                                    .average_copy = average.weights.copy.data(),
-                                    .norm = clipping.norm.data(),
-                                    .most = narrow(clipping.most),
-                                    .decay = narrow(1 - step.lr * step.weight_decay),
-                                    .b1 = narrow(1 - step.beta1),
-                                    .b2 = narrow(step.beta2),
-                                    .one_minus_b2 = narrow(1 - step.beta2),
-                                    .size = narrow(step.lr / (1 - std::pow(step.beta1, power))),
-                                    .root = narrow(std::sqrt(1 - std::pow(step.beta2, power))),
-                                    .eps = narrow(step.eps),
-                                    .keep = narrow(average.keep),
-                                    .take = narrow(1 - average.keep)});
-    };
-    with_packs<S>(update, gradient, weights.master, m, v, weights.copy, average.weights.master, average.weights.copy);
-  }
+void Update<S>::adamw(Context& ctx, const AdamWStep& step, const Clipping<float>& clipping, Vec<const float> gradient,
+                      const WeightArena<S, float>& weights, Vec<float> m, Vec<float> v,
+                      const MovingAverage<S, float>& average) {
+  const auto power = static_cast<double>(step.step);
+  const auto narrow = [](double value) { return static_cast<float>(value); };
+  const auto update = [&]<int V>() {
+    for_each_pack<V>(ctx, weights.master.size(),
+                     AdamWUpdate<S, V>{.gradient = gradient.data(),
+                                       .weights = weights.master.data(),
+                                       .copy = weights.copy.data(),
+                                       .m = m.data(),
+                                       .v = v.data(),
+                                       .average = average.weights.master.data(),
+                                       .average_copy = average.weights.copy.data(),
+                                       .norm = clipping.norm.data(),
+                                       .most = narrow(clipping.most),
+                                       .decay = narrow(1 - step.lr * step.weight_decay),
+                                       .b1 = narrow(1 - step.beta1),
+                                       .b2 = narrow(step.beta2),
+                                       .one_minus_b2 = narrow(1 - step.beta2),
+                                       .size = narrow(step.lr / (1 - std::pow(step.beta1, power))),
+                                       .root = narrow(std::sqrt(1 - std::pow(step.beta2, power))),
+                                       .eps = narrow(step.eps),
+                                       .keep = narrow(average.keep),
+                                       .take = narrow(1 - average.keep)});
+  };
+  with_packs<S>(update, gradient, weights.master, m, v, weights.copy, average.weights.master, average.weights.copy);
+}
 
-  static void norm(Context& ctx, Vec<const float> x, Vec<float> result) {
-    with_packs<float>(
-        [&]<int V>() { ordered_sum(ctx, x.size() / V, SquareTerm<V>{x.data()}, RootOfSum{result.data()}); }, x);
-  }
+template <class S>
+void Update<S>::norm(Context& ctx, Vec<const float> x, Vec<float> result) {
+  with_packs<float>([&]<int V>() { ordered_sum(ctx, x.size() / V, SquareTerm<V>{x.data()}, RootOfSum{result.data()}); },
+                    x);
+}
 
-  static void convert(Context& ctx, Vec<const float> from, Vec<S> to) {
-    with_packs<S>(
-        [&]<int V>() {
-          for_each<V>(ctx, from.size(), ConvertUpdate<S, V>{from.data(), to.data()});
-        },
-        from, to);
-  }
-
- private:
-  /// Calls body(i) for each of `count` / V packs.
-  template <int V, class Body>
-  static void for_each(Context& ctx, Index count, Body body) {
-    constexpr int threads = 256;
-    constexpr Index most_blocks = Index{1} << 16;
-    const Index packs = count / V;
-    launch(ctx, {.blocks = std::min(most_blocks, (packs + threads - 1) / threads), .threads = threads},
-           for_each_kernel<Body>, packs, body);
-  }
-};
+template <class S>
+void Update<S>::convert(Context& ctx, Vec<const float> from, Vec<S> to) {
+  with_packs<S>(
+      [&]<int V>() {
+        for_each_pack<V>(ctx, from.size(), ConvertUpdate<S, V>{from.data(), to.data()});
+      },
+      from, to);
+}
 
 }  // namespace vjepa::cuda

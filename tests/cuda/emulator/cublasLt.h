@@ -1,6 +1,6 @@
 #pragma once
 
-// <cublasLt.h> for a host compiler, as far as vjepa/cuda/products.cuh calls it: column-major products by plain loops.
+// <cublasLt.h> for a host compiler, as far as vjepa/cuda/products.hpp calls it: column-major products by plain loops.
 
 #include <cuda_runtime.h>
 

@@ -16,13 +16,13 @@
 #include "vjepa/core/bf16.hpp"
 #include "vjepa/core/device.hpp"
 #include "vjepa/core/error.hpp"
-#include "vjepa/cuda/attention.cuh"
-#include "vjepa/cuda/context.cuh"
-#include "vjepa/cuda/launch.cuh"
-#include "vjepa/cuda/resource.cuh"
+#include "vjepa/cuda/attention.hpp"
+#include "vjepa/cuda/context.hpp"
+#include "vjepa/cuda/packs.hpp"
+#include "vjepa/cuda/resource.hpp"
 
 #if CUDNN_VERSION < 91301
-#error "vjepa/cuda/cudnn_attention.cuh needs cuDNN 9.13.1 or later, whose graphs have attention as one operation"
+#error "vjepa/cuda/cudnn_attention.hpp needs cuDNN 9.13.1 or later, whose graphs have attention as one operation"
 #endif
 
 namespace vjepa::cuda {
@@ -251,7 +251,9 @@ struct CudnnAttention : FlashAttention<S> {
   static void attention(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v, Mat<S> out,
                         Mat<float> lse) {
     if constexpr (std::is_same_v<S, bf16>) {
-      if (TensorCoreAttention<S>::supports(shape, q, k, v, out) && shape.head_dim >= least_head_dim) {
+      const bool fits = shape.head_dim % 8 == 0 && shape.head_dim >= least_head_dim &&
+                        shape.head_dim <= FlashAttention<S>::most_head_dim;
+      if (fits && whole_packs(q, k, v, out)) {
         const CudnnAttentionKey key{.batch = shape.batch,
                                     .heads = shape.heads,
                                     .queries = shape.queries,

@@ -4,7 +4,7 @@
 #include <exception>
 
 #include "measure.hpp"
-#include "program_cuda.cuh"
+#include "program_cuda.hpp"
 #include "step.hpp"
 #include "vjepa/core/arena.hpp"
 

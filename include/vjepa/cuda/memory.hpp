@@ -4,9 +4,9 @@
 
 #include <cstddef>
 
-#include "vjepa/cuda/context.cuh"
-#include "vjepa/cuda/replay.cuh"
-#include "vjepa/cuda/resource.cuh"
+#include "vjepa/cuda/context.hpp"
+#include "vjepa/cuda/replay.hpp"
+#include "vjepa/cuda/resource.hpp"
 
 namespace vjepa::cuda {
 

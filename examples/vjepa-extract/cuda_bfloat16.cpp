@@ -1,4 +1,4 @@
-#include "common/gpu_context.cuh"
+#include "common/gpu_context.hpp"
 #include "extract_run.hpp"
 
 int extract_cuda_bfloat16(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint, const program::Gpu& gpu) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "common/gpu.hpp"
-#include "program_cuda.cuh"
+#include "program_cuda.hpp"
 
 namespace program {
 

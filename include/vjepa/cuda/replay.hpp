@@ -9,8 +9,8 @@
 #include <set>
 #include <utility>
 
-#include "vjepa/cuda/context.cuh"
-#include "vjepa/cuda/resource.cuh"
+#include "vjepa/cuda/context.hpp"
+#include "vjepa/cuda/resource.hpp"
 
 namespace vjepa::cuda {
 

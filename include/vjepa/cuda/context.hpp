@@ -12,9 +12,9 @@
 
 #include "vjepa/core/error.hpp"
 #include "vjepa/core/view.hpp"
-#include "vjepa/cuda/products.cuh"
-#include "vjepa/cuda/resource.cuh"
-#include "vjepa/cuda/staging.cuh"
+#include "vjepa/cuda/products.hpp"
+#include "vjepa/cuda/resource.hpp"
+#include "vjepa/cuda/staging.hpp"
 
 namespace vjepa::cuda {
 

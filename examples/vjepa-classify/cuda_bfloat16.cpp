@@ -1,5 +1,5 @@
 #include "classify.hpp"
-#include "common/gpu_context.cuh"
+#include "common/gpu_context.hpp"
 
 bool classify_cuda_bfloat16(const ClassifyRequest& request, const program::Gpu& gpu) {
   vjepa::cuda::Context ctx = program::context(gpu);

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "program_cuda.cuh"
+#include "program_cuda.hpp"
 #include "step.hpp"
 #include "vjepa/model/models.hpp"
 #include "whole.hpp"

@@ -1,12 +1,6 @@
 #include "golden.hpp"
 #include "golden/vit_tiny.hpp"
-#if defined(__CUDACC__)
-#include "program_cuda.cuh"
-#else
-#include "vjepa/cuda/cuda.cuh"
-template <class S>
-using ProgramCuda = vjepa::Cuda<S>;
-#endif
+#include "program_cuda.hpp"
 
 namespace vjepa::test {
 

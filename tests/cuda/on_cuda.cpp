@@ -1,7 +1,6 @@
-// The cases on Cuda<S>: by nvcc for a GPU, and by a host compiler for the emulator, which stands before the CUDA
-// headers.
+// The cases on Cuda<S>, for a GPU and for the emulator, which stands before the CUDA headers.
 #include "cases.hpp"
-#include "vjepa/cuda/cuda.cuh"
+#include "program_cuda.hpp"
 
 namespace vjepa::test {
 
@@ -13,6 +12,11 @@ Outcome on_cuda(const std::string& name, const Sizes& sizes, Precision precision
   return outcome;
 }
 
+Outcome attention_of_programs(const Sizes& sizes) {
+  cuda::Context ctx;
+  return Cases<ProgramCuda<bf16>>(ctx).run("attention", sizes);
+}
+
 std::string refusal(int device) {
   try {
     cuda::Context ctx(device);
@@ -21,26 +25,5 @@ std::string refusal(int device) {
     return e.what();
   }
 }
-
-#if defined(__CUDACC__)
-bool emulated() {
-  return false;
-}
-void reverse_threads(bool) {}
-void limit_shared_memory(std::size_t) {}
-#else
-Outcome attention_of_programs(const Sizes&) {
-  fail("no program runs on the emulator");
-}
-bool emulated() {
-  return true;
-}
-void reverse_threads(bool reversed) {
-  emulator::reversed = reversed;
-}
-void limit_shared_memory(std::size_t bytes) {
-  emulator::most_shared_bytes = bytes > 0 ? bytes : cuda::shared_bytes_of_h100;
-}
-#endif
 
 }  // namespace vjepa::test

@@ -13,7 +13,7 @@
 #include "vjepa/core/bf16.hpp"
 #include "vjepa/core/error.hpp"
 #include "vjepa/core/view.hpp"
-#include "vjepa/cuda/resource.cuh"
+#include "vjepa/cuda/resource.hpp"
 
 namespace vjepa::cuda {
 

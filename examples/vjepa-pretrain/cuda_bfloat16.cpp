@@ -1,4 +1,4 @@
-#include "common/gpu_context.cuh"
+#include "common/gpu_context.hpp"
 #include "pretrain.hpp"
 
 bool pretrain_cuda_bfloat16(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options,

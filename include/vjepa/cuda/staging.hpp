@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstring>
 
-#include "vjepa/cuda/resource.cuh"
+#include "vjepa/cuda/resource.hpp"
 
 namespace vjepa::cuda {
 

@@ -1,4 +1,4 @@
-#include "common/gpu_context.cuh"
+#include "common/gpu_context.hpp"
 #include "probe.hpp"
 
 bool probe_cuda_float32(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& options, const program::Gpu& gpu) {

@@ -3,7 +3,7 @@
 #include <optional>
 #include <vector>
 #include <vjepa/core/arena.hpp>
-#include <vjepa/cuda.cuh>
+#include <vjepa/cuda/cuda.hpp>
 
 using namespace vjepa;
 using D = Cuda<float>;

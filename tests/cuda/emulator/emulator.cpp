@@ -1,0 +1,17 @@
+// What the tests set on the emulator.
+#include "cases.hpp"
+#include "cuda_runtime.h"
+
+namespace vjepa::test {
+
+bool emulated() {
+  return true;
+}
+void reverse_threads(bool reversed) {
+  emulator::reversed = reversed;
+}
+void limit_shared_memory(std::size_t bytes) {
+  emulator::most_shared_bytes = bytes > 0 ? bytes : cuda::shared_bytes_of_h100;
+}
+
+}  // namespace vjepa::test
