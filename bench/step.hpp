@@ -137,7 +137,7 @@ class StepBench {
         size_(workload.clip()),
         tokens_(Encoder::grid(size_).size()),
         host_clips_(random_clips(workload)),
-        clips_(ctx_, host_clips_) {}
+        clips_(ctx_, std::vector<S>(host_clips_.begin(), host_clips_.end())) {}
 
   void run(const std::string& name) {
     const double best = best_rate<D>(ctx_);
@@ -211,7 +211,7 @@ class StepBench {
   Cost embed() {
     const auto p = encoder_params().patch_embed;
     const auto g = encoder_gradients().patch_embed;
-    const Clips<const float> clips(clips_.data(), batch_, 3, size_.frames, size_.height, size_.width);
+    const Clips<const S> clips(clips_.data(), batch_, 3, size_.frames, size_.height, size_.width);
     const auto on = [&](Index count, bool backward) {
       const auto idx = indices(count);
       const TokenIndices tokens(idx.data(), batch_, count);
@@ -309,7 +309,7 @@ class StepBench {
   ClipSize size_;
   Index tokens_;
   std::vector<float> host_clips_;
-  Array<D, float> clips_;
+  Array<D, S> clips_;
   std::vector<Index> kept_;
   Array<D, T> gradients_{ctx_, std::max(trainer_.encoder().layout().size(), trainer_.predictor().layout().size())};
 };

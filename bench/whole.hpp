@@ -88,12 +88,12 @@ Whole whole_forward(Context<D>& ctx, const Workload& workload, int steps) {
   const Array<D, Grad<D>> positions(ctx, std::vector<Grad<D>>(table.begin(), table.end()));
   const Array<D, std::int32_t> idx(ctx, every_token(workload.batch, tokens));
   const std::vector<float> host_clips = random_clips(workload);
-  const Array<D, float> clips(ctx, host_clips);
+  const Array<D, Scalar<D>> clips(ctx, std::vector<Scalar<D>>(host_clips.begin(), host_clips.end()));
   const Array<D, Scalar<D>> features(ctx, rows * Encoder::dim);
   const auto infer = [&]<class E>(Context<E>& c, Arena<E>& arena) {
     Encoder::template infer<E>(
         c, arena, weights.params(),
-        {Clips<const float>(clips.data(), workload.batch, 3, size.frames, size.height, size.width),
+        {Clips<const Scalar<D>>(clips.data(), workload.batch, 3, size.frames, size.height, size.width),
          TokenIndices(idx.data(), workload.batch, tokens),
          View<const Grad<D>, Dyn, Encoder::dim>(positions.data(), tokens)},
         Out<E, Encoder::dim>(features.data(), rows));
@@ -105,7 +105,7 @@ Whole whole_forward(Context<D>& ctx, const Workload& workload, int steps) {
   const auto bytes = [](Index count, std::size_t each) { return static_cast<std::size_t>(count) * each; };
   Whole whole{.tokens = tokens,
               .flops = dry.product_flops + dry.attention_flops,
-              .bytes = bytes(weights.layout().size(), sizeof(Scalar<D>)) + bytes(clips.size(), sizeof(float)) +
+              .bytes = bytes(weights.layout().size(), sizeof(Scalar<D>)) + bytes(clips.size(), sizeof(Scalar<D>)) +
                        bytes(features.size(), sizeof(Scalar<D>)) + dry_arena.peak()};
   Workspace<D> workspace;
   repeat_whole<D>(ctx, whole, steps, [&] { workspace.run(ctx, infer); });

@@ -278,10 +278,10 @@ class Cases {
     for (std::uint8_t& p : pixels) p = static_cast<std::uint8_t>(random.below(256));
     const Array<D, Picture> pictures(*ctx_, host);
     const Array<D, std::uint8_t> memory(*ctx_, pixels);
-    const auto clips = poisoned<float>(2 * 3 * frames * height * width);
+    const auto clips = poisoned<S>(2 * 3 * frames * height * width);
     D::resize_pictures(*ctx_, Vec<const std::uint8_t>(memory.data(), memory.size()),
                        View<const Picture, Dyn>(pictures.data(), pictures.size()), natural_pixels,
-                       Clips<float>(clips.data(), 2, 3, frames, height, width));
+                       Clips<S>(clips.data(), 2, 3, frames, height, width));
     keep("resize_pictures", clips);
   }
 
@@ -290,10 +290,10 @@ class Cases {
     const Tubelet box{.frames = 2, .height = side, .width = side};
     const Index batch = 2;
     const Index kept = 9;
-    const auto clips = random<float>(batch * 3 * 4 * (2 * side) * (3 * side));
+    const auto clips = random<S>(batch * 3 * 4 * (2 * side) * (3 * side));
     const auto idx = indices(batch * kept, 12);
     const auto patches = poisoned<S>(batch * kept * 3 * 2 * side * side);
-    D::patchify(*ctx_, Clips<const float>(clips.data(), batch, 3, 4, 2 * side, 3 * side), box,
+    D::patchify(*ctx_, Clips<const S>(clips.data(), batch, 3, 4, 2 * side, 3 * side), box,
                 TokenIndices(idx.data(), batch, kept), matrix(patches, batch * kept));
     keep("patchify", patches);
   }

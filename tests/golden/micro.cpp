@@ -57,7 +57,8 @@ struct Micro {
   void run(const Checkpoint& step, typename Pass::Loss loss) {
     const StoredTensor& clips = step.at("clips");
     const Index batch = clips.shape[0];
-    const auto pixels = clips.as<float>();
+    const auto given = clips.as<float>();
+    const std::vector<Scalar<D>> pixels(given.begin(), given.end());
     const auto all = every_token(batch, tokens);
     std::vector<std::vector<std::int32_t>> lists;
     lists.reserve(4);
@@ -71,7 +72,7 @@ struct Micro {
       const TokenIndices context = idx("masks_enc.");
       groups.push_back({context, idx("masks_pred.")});
     }
-    const Clips<const float> view(pixels.data(), batch, 3, clip_size.frames, clip_size.height, clip_size.width);
+    const Clips<const Scalar<D>> view(pixels.data(), batch, 3, clip_size.frames, clip_size.height, clip_size.width);
     const TokenIndices everything(all.data(), batch, tokens);
     const Mat<const T> first(encoder_positions.data(), tokens, 32);
     const Mat<const T> second(predictor_positions.data(), tokens, 24);
@@ -136,12 +137,13 @@ double feature_error(Micro<D>& micro, const Weights<D, Encoder>& weights, const 
                      const std::vector<std::int32_t>& idx, const std::string& expected) {
   const StoredTensor& clips = step.at("clips");
   const Index batch = clips.shape[0];
-  const auto pixels = clips.as<float>();
+  const auto given = clips.as<float>();
+  const std::vector<Scalar<D>> pixels(given.begin(), given.end());
   const Index rows = static_cast<Index>(idx.size());
   std::vector<Scalar<D>> y(static_cast<std::size_t>(rows * 32));
   Arena<D> arena(micro.ctx, std::size_t{16} << 20);
   const typename Encoder::template Input<D> input{
-      Clips<const float>(pixels.data(), batch, 3, clip_size.frames, clip_size.height, clip_size.width),
+      Clips<const Scalar<D>>(pixels.data(), batch, 3, clip_size.frames, clip_size.height, clip_size.width),
       TokenIndices(idx.data(), batch, rows / batch), View<const T, Dyn, 32>(micro.encoder_positions.data(), tokens)};
   Encoder::template infer<D>(micro.ctx, arena, weights.params(), input, Out<D, 32>(y.data(), rows));
   return relative_error(y, step.at(expected).template as<double>());

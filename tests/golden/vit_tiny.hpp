@@ -27,12 +27,13 @@ std::vector<float> vit_tiny_features(Context<D>& ctx, const Checkpoint& weights_
   weights.upload(ctx, read_params<Grad<D>>(weights_file, "", weights.layout()));
   const auto table = Model::resize_positions(weights_file.at("pos_embed").as<float>(), made_for, size);
   const Array<D, Grad<D>> positions(ctx, std::vector<Grad<D>>(table.begin(), table.end()));
-  const Array<D, float> pixels(ctx, clips.as<float>());
+  const auto given = clips.as<float>();
+  const Array<D, Scalar<D>> pixels(ctx, std::vector<Scalar<D>>(given.begin(), given.end()));
   if (idx.empty()) idx = every_token(batch, Model::grid(size).size());
   const Array<D, std::int32_t> tokens(ctx, idx);
   const Index kept = tokens.size() / batch;
   const typename Model::template Input<D> input{
-      Clips<const float>(pixels.data(), batch, 3, size.frames, size.height, size.width),
+      Clips<const Scalar<D>>(pixels.data(), batch, 3, size.frames, size.height, size.width),
       TokenIndices(tokens.data(), batch, kept),
       View<const Grad<D>, Dyn, 192>(positions.data(), Model::grid(size).size())};
   Arena<D> arena(ctx, std::size_t{256} << 20);

@@ -20,7 +20,7 @@ using Image = ViT<VitDims{.dim = 12, .depth = 1, .heads = 2, .patch = 4, .tubele
 template <class Model>
 struct Sample {
   ClipSize size;
-  std::vector<float> pixels;
+  std::vector<double> pixels;
   std::vector<std::int32_t> idx;
   std::vector<double> positions;
   Index kept;
@@ -29,13 +29,13 @@ struct Sample {
       : size(clip), idx(std::move(tokens)), kept(static_cast<Index>(idx.size()) / 2) {
     Random random({.seed = 21});
     pixels.resize(static_cast<std::size_t>(2 * 3 * clip.frames * clip.height * clip.width));
-    for (float& p : pixels) p = static_cast<float>(random.normal());
+    for (double& p : pixels) p = random.normal();
     const auto table = Model::positions(clip, true);
     positions.assign(table.begin(), table.end());
   }
 
   typename Model::template Input<Proof> input() const {
-    return {Clips<const float>(pixels.data(), 2, 3, size.frames, size.height, size.width),
+    return {Clips<const double>(pixels.data(), 2, 3, size.frames, size.height, size.width),
             TokenIndices(idx.data(), 2, kept),
             View<const double, Dyn, Model::dim>(positions.data(), Model::grid(size).size())};
   }

@@ -10,15 +10,15 @@ using namespace vjepa::test;
 
 namespace {
 
-std::vector<float> random_pixels(Index n) {
+std::vector<double> random_pixels(Index n) {
   Random random({.seed = 9});
-  std::vector<float> pixels(static_cast<std::size_t>(n));
-  for (float& p : pixels) p = static_cast<float>(random.normal());
+  std::vector<double> pixels(static_cast<std::size_t>(n));
+  for (double& p : pixels) p = random.normal();
   return pixels;
 }
 
 template <class Module>
-void require_gradient(Clips<const float> clips, TokenIndices idx, Index dim) {
+void require_gradient(Clips<const double> clips, TokenIndices idx, Index dim) {
   Room room;
   require_small(check_module(
       Module{}, 1, idx.size() * dim,
@@ -36,14 +36,14 @@ void require_gradient(Clips<const float> clips, TokenIndices idx, Index dim) {
 TEST_CASE("PatchEmbed3D: the gradient is that of finite differences") {
   const auto pixels = random_pixels(2 * 3 * 4 * 6 * 9);
   const std::vector<std::int32_t> idx{0, 3, 11, 1, 2, 7};
-  require_gradient<PatchEmbed3D<8, 3, 3, 2>>(Clips<const float>(pixels.data(), 2, 3, 4, 6, 9),
+  require_gradient<PatchEmbed3D<8, 3, 3, 2>>(Clips<const double>(pixels.data(), 2, 3, 4, 6, 9),
                                              TokenIndices(idx.data(), 2, 3), 8);
 }
 
 TEST_CASE("PatchEmbed2D: the gradient is that of finite differences") {
   const auto pixels = random_pixels(2 * 3 * 4 * 6);
   const std::vector<std::int32_t> idx{0, 5, 3, 2};
-  require_gradient<PatchEmbed2D<8, 3, 2>>(Clips<const float>(pixels.data(), 2, 3, 1, 4, 6),
+  require_gradient<PatchEmbed2D<8, 3, 2>>(Clips<const double>(pixels.data(), 2, 3, 1, 4, 6),
                                           TokenIndices(idx.data(), 2, 2), 8);
 }
 
@@ -58,7 +58,7 @@ TEST_CASE("PatchEmbed: a token is the convolution at its box") {
   const auto p = layout.bind<const double>(Module{}, weights.data());
   const std::int32_t token = 9;  // time 1, row 1, column 0 of a grid of 2 x 2 x 3
   std::vector<double> y(8);
-  Module::forward<Proof>(room.ctx, room.arena, p, Clips<const float>(pixels.data(), 1, 3, 4, 6, 9),
+  Module::forward<Proof>(room.ctx, room.arena, p, Clips<const double>(pixels.data(), 1, 3, 4, 6, 9),
                          TokenIndices(&token, 1, 1), Out<Proof, 8>(y.data(), 1));
   for (Index o = 0; o < 8; ++o) {
     double sum = p.bias(o);

@@ -124,6 +124,22 @@ TEST_CASE("a feed gives what was pushed, in order, and holds two") {
   CHECK_THROWS_WITH(feed.front(), Contains("there are no clips"));
 }
 
+TEST_CASE("a feed of a bfloat16 device holds every pixel as bfloat16") {
+  Cpu<bf16>::Context ctx(1);
+  ClipFeed<Cpu<bf16>> feed(ctx);
+  Random random({.seed = 7});
+  std::vector<float> pixels((1 << 19) + 3);  // more than are converted at a time
+  for (float& p : pixels) p = static_cast<float>(random.normal());
+  feed.push(pixels);
+  const Vec<const bf16> got = feed.front();
+  REQUIRE(got.size() == static_cast<Index>(pixels.size()));
+  std::size_t wrong = 0;
+  for (std::size_t i = 0; i < pixels.size(); ++i) {
+    wrong += got(static_cast<Index>(i)).bits != bf16(pixels[i]).bits ? 1 : 0;
+  }
+  CHECK(wrong == 0);
+}
+
 TEST_CASE("a feed destroyed while clips are on their way gives its memory back after they came") {
   LateCpu::Context ctx(1);
   ClipFeed<LateCpu> feed(ctx);

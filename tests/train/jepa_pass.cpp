@@ -28,7 +28,7 @@ struct Setup {
   Weights<Proof, Guess> predictor{ctx, Guess{.depth = 2, .mask_tokens = 2}};
   Array<Proof, double> encoder_gradient{ctx, encoder.layout().size()};
   Array<Proof, double> predictor_gradient{ctx, predictor.layout().size()};
-  std::vector<float> pixels = std::vector<float>(batch * 3 * 4 * 8 * 8);
+  std::vector<double> pixels = std::vector<double>(batch * 3 * 4 * 8 * 8);
   std::vector<std::int32_t> all{0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7};
   std::vector<std::int32_t> context0{0, 3, 5, 1, 2, 6};
   std::vector<std::int32_t> target0{1, 2, 4, 7, 0, 3, 4, 5};
@@ -46,7 +46,7 @@ struct Setup {
     fill(encoder);
     fill(target);
     fill(predictor);
-    for (float& p : pixels) p = static_cast<float>(random.normal());
+    for (double& p : pixels) p = random.normal();
     const auto first = Encoder::positions(size, true);
     const auto second = Guess::positions(Encoder::grid(size), true, true);
     encoder_positions.assign(first.begin(), first.end());
@@ -63,7 +63,7 @@ struct Setup {
         context, arena,
         {encoder.params(), target.params(), predictor.params(), Mat<const double>(encoder_positions.data(), tokens, 8),
          Mat<const double>(predictor_positions.data(), tokens, 6), recomputed_blocks},
-        {Clips<const float>(pixels.data(), batch, 3, 4, 8, 8), TokenIndices(all.data(), batch, tokens), groups},
+        {Clips<const double>(pixels.data(), batch, 3, 4, 8, 8), TokenIndices(all.data(), batch, tokens), groups},
         {exponent, coefficient}, {Vec<double>(&terms[0], 1), Vec<double>(&terms[1], 1)},
         {encoder.layout().bind<double>(Encoder{}, encoder_gradient.data()),
          predictor.layout().bind<double>(predictor.module(), predictor_gradient.data())});

@@ -61,6 +61,7 @@ TEST_CASE("the cost of a step: products by hand, memory by hand and as the train
   // bfloat16 has a copy of the weights beside the masters, and activations of half the size.
   const StepCost half = step_cost<Cpu<bf16>, Encoder, Guess>(config, masks);
   CHECK(half.weight_bytes == 6 * (2 * encoder + predictor));
+  CHECK(half.clip_bytes == cost.clip_bytes / 2);
   CHECK(half.product_flops == cost.product_flops);
   CHECK(half.activation_bytes < cost.activation_bytes);
 

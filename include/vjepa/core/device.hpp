@@ -166,14 +166,14 @@ concept Attention = requires(Context<D>& ctx, AttentionShape shape, Mat<const Sc
 /// From pictures to clips.
 template <class D>
 concept Pixels = requires(Context<D>& ctx, Vec<const std::uint8_t> bytes, View<const Picture, Dyn> pictures,
-                          PixelScale scale, Clips<float> clips) {
+                          PixelScale scale, Clips<Scalar<D>> clips) {
   // clips[b, c, t] = channel c of picture b * frames + t among the bytes, resized bilinearly, mirrored, normalised
   D::resize_pictures(ctx, bytes, pictures, scale, clips);
 };
 
 /// Moving tokens.
 template <class D>
-concept Gather = requires(Context<D>& ctx, Clips<const float> clips, Tubelet box, TokenIndices idx,
+concept Gather = requires(Context<D>& ctx, Clips<const Scalar<D>> clips, Tubelet box, TokenIndices idx,
                           Mat<const Grad<D>> table, Vec<const Scalar<D>> token, Vec<Grad<D>> dtoken,
                           Seq<const Scalar<D>> source, Seq<Scalar<D>> x, Mat<Scalar<D>> patches) {
   // patches[b * kept + i] = the box idx(b, i), as [channel, frame, row, column]

@@ -28,7 +28,7 @@ struct Cpu : cpu::Memory,
              cpu::Linalg<S, Gemm>,
              cpu::Rows<S>,
              cpu::Attention<S, Gemm>,
-             cpu::Pixels,
+             cpu::Pixels<S>,
              cpu::Gather<S>,
              cpu::Losses<S>,
              cpu::Update<S> {

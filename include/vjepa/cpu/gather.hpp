@@ -14,7 +14,7 @@ template <class S>
 struct Gather {
   using T = Grad<S>;
 
-  static void patchify(Context& ctx, Clips<const float> clips, Tubelet box, TokenIndices idx, Mat<S> patches) {
+  static void patchify(Context& ctx, Clips<const S> clips, Tubelet box, TokenIndices idx, Mat<S> patches) {
     const Index channels = clips.extent(1);
     const Index frames = clips.extent(2);
     const Index height = clips.extent(3);
@@ -35,7 +35,7 @@ struct Gather {
           for (Index dt = 0; dt < box.frames; ++dt) {
             for (Index dy = 0; dy < box.height; ++dy) {
               const Index line = ((b * channels + c) * frames + t + dt) * height + y + dy;
-              const float* in = clips.data() + line * width + x;
+              const S* in = clips.data() + line * width + x;
               for (Index dx = 0; dx < box.width; ++dx) *out++ = in[dx];
             }
           }

@@ -9,9 +9,10 @@
 
 namespace vjepa::cpu {
 
+template <class S>
 struct Pixels {
   static void resize_pictures(Context& ctx, Vec<const std::uint8_t> bytes, View<const Picture, Dyn> pictures,
-                              const PixelScale& scale, Clips<float> clips) {
+                              const PixelScale& scale, Clips<S> clips) {
     const Index frames = clips.extent(2);
     const Index height = clips.extent(3);
     const Index width = clips.extent(4);
@@ -32,7 +33,7 @@ struct Pixels {
           const float above = (1 - columns.weight) * top[left + c] + columns.weight * top[right + c];
           const float below = (1 - columns.weight) * bottom[left + c] + columns.weight * bottom[right + c];
           const float pixel = (1 - rows.weight) * above + rows.weight * below;
-          float* const plane = clips.data() + ((i / frames * 3 + c) * frames + i % frames) * height * width;
+          S* const plane = clips.data() + ((i / frames * 3 + c) * frames + i % frames) * height * width;
           plane[y * width + to] = (pixel - scale.mean[c]) / scale.deviation[c];
         }
       }

@@ -12,7 +12,7 @@ namespace vjepa::cuda {
 
 /// A warp for each kept token: its box as [channel, frame, row, column], V pixels of one line at a time.
 template <class S, int V>
-__global__ void patchify_kernel(Clips<const float> clips, Tubelet box, TokenIndices idx, Mat<S> patches) {
+__global__ void patchify_kernel(Clips<const S> clips, Tubelet box, TokenIndices idx, Mat<S> patches) {
   const Index token = global_warp_index();
   if (token >= patches.rows()) return;
   const Index channels = clips.extent(1);
@@ -38,10 +38,7 @@ __global__ void patchify_kernel(Clips<const float> clips, Tubelet box, TokenIndi
     const int dt = line / box_height % box_frames;
     const int c = line / box_height / box_frames;
     const Index source = ((b * channels + c) * frames + t + dt) * height + y + dy;
-    const auto in = load<V>(clips.data() + source * width + x + j % box_width);
-    Pack<S, V> values;
-    for (int v = 0; v < V; ++v) values[v] = S(in[v]);
-    store(out + j, values);
+    store(out + j, load<V>(clips.data() + source * width + x + j % box_width));
   }
 }
 
@@ -127,15 +124,14 @@ void each_token(Context& ctx, Seq<S> x, Change change, const Source& source) {
 }
 
 template <class S>
-void Gather<S>::patchify(Context& ctx, Clips<const float> clips, Tubelet box, TokenIndices idx, Mat<S> patches) {
+void Gather<S>::patchify(Context& ctx, Clips<const S> clips, Tubelet box, TokenIndices idx, Mat<S> patches) {
   assert(patches.cols() == clips.extent(1) * box.frames * box.height * box.width);
   // Lines of the box, and the lines they are cut from.
-  const Mat<const float> lines(clips.data(), 1, box.width);
-  const Mat<const S> narrow_lines(patches.data(), 1, box.width);
-  const Mat<const float> wide_lines(clips.data(), 1, clips.extent(4));
+  const Mat<const S> lines(patches.data(), 1, box.width);
+  const Mat<const S> whole_lines(clips.data(), 1, clips.extent(4));
   with_packs<S>(
       [&]<int V>() { launch(ctx, warp_for_each(patches.rows()), patchify_kernel<S, V>, clips, box, idx, patches); },
-      patches, lines, narrow_lines, wide_lines);
+      patches, lines, whole_lines);
 }
 
 template <class S>

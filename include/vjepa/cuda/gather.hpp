@@ -8,7 +8,7 @@ namespace vjepa::cuda {
 /// Moving tokens: a warp for each.
 template <class S>
 struct Gather {
-  static void patchify(Context& ctx, Clips<const float> clips, Tubelet box, TokenIndices idx, Mat<S> patches);
+  static void patchify(Context& ctx, Clips<const S> clips, Tubelet box, TokenIndices idx, Mat<S> patches);
   static void add_positions(Context& ctx, Mat<const float> table, TokenIndices idx, Seq<S> x);
   static void gather_tokens(Context& ctx, Seq<const S> source, TokenIndices idx, Seq<S> x);
   static void copy_tokens(Context& ctx, Seq<const S> source, Seq<S> x);

@@ -11,10 +11,10 @@
 namespace vjepa::cuda {
 
 /// A block for each line of the resized pictures, a thread for each of its pixels in turn.
-template <int threads>
+template <class S, int threads>
 __global__ void __launch_bounds__(threads)
     resize_pictures_kernel(Vec<const std::uint8_t> bytes, View<const Picture, Dyn> pictures, PixelScale scale,
-                           Clips<float> clips) {
+                           Clips<S> clips) {
   const Index frames = clips.extent(2);
   const Index height = clips.extent(3);
   const Index width = clips.extent(4);
@@ -24,7 +24,7 @@ __global__ void __launch_bounds__(threads)
   const BilinearTap rows = bilinear_tap(picture.height, height, y);
   const std::uint8_t* const top = bytes.data() + picture.begin + rows.low * picture.width * 3;
   const std::uint8_t* const bottom = bytes.data() + picture.begin + rows.high * picture.width * 3;
-  float* const line = clips.data() + (i / frames * 3 * frames + i % frames) * height * width + y * width;
+  S* const line = clips.data() + (i / frames * 3 * frames + i % frames) * height * width + y * width;
   for (Index x = threadIdx.x; x < width; x += threads) {
     const BilinearTap columns = bilinear_tap(picture.width, width, picture.mirrored ? width - 1 - x : x);
     const Index left = columns.low * 3;
@@ -33,17 +33,17 @@ __global__ void __launch_bounds__(threads)
       const float above = (1 - columns.weight) * top[left + c] + columns.weight * top[right + c];
       const float below = (1 - columns.weight) * bottom[left + c] + columns.weight * bottom[right + c];
       const float pixel = (1 - rows.weight) * above + rows.weight * below;
-      line[c * frames * height * width + x] = (pixel - scale.mean[c]) / scale.deviation[c];
+      line[c * frames * height * width + x] = S((pixel - scale.mean[c]) / scale.deviation[c]);
     }
   }
 }
 
 template <class S>
 void Pixels<S>::resize_pictures(Context& ctx, Vec<const std::uint8_t> bytes, View<const Picture, Dyn> pictures,
-                                const PixelScale& scale, Clips<float> clips) {
+                                const PixelScale& scale, Clips<S> clips) {
   assert(clips.extent(1) == 3 && pictures.extent(0) == clips.extent(0) * clips.extent(2));
   constexpr int threads = 128;
-  launch(ctx, {.blocks = pictures.extent(0) * clips.extent(3), .threads = threads}, resize_pictures_kernel<threads>,
+  launch(ctx, {.blocks = pictures.extent(0) * clips.extent(3), .threads = threads}, resize_pictures_kernel<S, threads>,
          bytes, pictures, scale, clips);
 }
 

@@ -8,11 +8,11 @@
 
 namespace vjepa::cuda {
 
-/// From pictures to clips, whatever `S` is: clips are float.
+/// From pictures to clips: a block for each of their lines.
 template <class S>
 struct Pixels {
   static void resize_pictures(Context& ctx, Vec<const std::uint8_t> bytes, View<const Picture, Dyn> pictures,
-                              const PixelScale& scale, Clips<float> clips);
+                              const PixelScale& scale, Clips<S> clips);
 };
 
 }  // namespace vjepa::cuda

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "vjepa/core/arena.hpp"
+#include "vjepa/core/convert.hpp"
 #include "vjepa/core/device.hpp"
 #include "vjepa/core/error.hpp"
 #include "vjepa/core/shapes.hpp"
@@ -71,10 +72,12 @@ class FeatureExtractor {
     const Index batch = clips_in(clips);
     if (static_cast<Index>(idx_.size()) != batch * grid_.size()) {
       idx_ = Array<D, std::int32_t>(*ctx_, every_token(batch, grid_.size()));
-      clips_ = Array<D, float>(*ctx_, static_cast<Index>(clips.size()));
+      clips_ = Array<D, Scalar<D>>(*ctx_, static_cast<Index>(clips.size()));
       features_ = Array<D, Scalar<D>>(*ctx_, layers() * batch * grid_.size() * dim);
     }
-    clips_.upload(*ctx_, clips);
+    convert_in_pieces<Scalar<D>>(clips, [&](std::span<const Scalar<D>> piece, std::size_t begin) {
+      D::upload(*ctx_, piece.data(), clips_.data() + begin, piece.size_bytes());
+    });
     workspace_.run(*ctx_, [&]<class E>(Context<E>& ctx, Arena<E>& arena) { infer<E>(ctx, arena, batch); });
     std::vector<Seq<const Scalar<D>>> result;
     for (const auto& out : outs(batch)) result.emplace_back(out.data(), batch, grid_.size(), dim);
@@ -120,7 +123,7 @@ class FeatureExtractor {
     const std::vector<Out<D, dim>> results = outs(batch);
     Encoder::template infer<E>(
         ctx, arena, weights_.params(),
-        {Clips<const float>(clips_.data(), batch, Encoder::dims.channels, c.frames, c.height, c.width),
+        {Clips<const Scalar<D>>(clips_.data(), batch, Encoder::dims.channels, c.frames, c.height, c.width),
          TokenIndices(idx_.data(), batch, grid_.size()),
          View<const Grad<D>, Dyn, dim>(positions_.data(), grid_.size())},
         std::span<const Index>(options_.layers), std::span<const Out<E, dim>>(results));
@@ -133,7 +136,7 @@ class FeatureExtractor {
   ParamDiff diff_;
   Array<D, Grad<D>> positions_;
   Array<D, std::int32_t> idx_;
-  Array<D, float> clips_;
+  Array<D, Scalar<D>> clips_;
   Array<D, Scalar<D>> features_;
   Workspace<D> workspace_;
 };

@@ -112,7 +112,7 @@ struct ViT {
   /// What the transformer reads.
   template <Device D>
   struct Input {
-    Clips<const float> clips;                   // [batch, channels, frames, height, width], normalised pixels
+    Clips<const Scalar<D>> clips;               // [batch, channels, frames, height, width], normalised pixels
     TokenIndices idx;                           // [batch, kept]
     View<const Grad<D>, Dyn, S.dim> positions;  // one row for each token of the clip, kept or not
 

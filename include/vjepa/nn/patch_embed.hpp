@@ -38,7 +38,7 @@ struct PatchEmbed {
   /// clips [batch, Channels, frames, height, width], idx [batch, kept] -> y [batch * kept, N]. Boxes are
   /// counted along width, then height, then time.
   template <Device D>
-  static void forward(Context<D>& ctx, Arena<D>& arena, const Params<const Scalar<D>>& p, Clips<const float> clips,
+  static void forward(Context<D>& ctx, Arena<D>& arena, const Params<const Scalar<D>>& p, Clips<const Scalar<D>> clips,
                       TokenIndices idx, Out<D, N> y) {
     const typename Arena<D>::Scope scope(arena);
     D::linear(ctx, boxes<D>(ctx, arena, clips, idx), p.weight.as_matrix(), p.bias, y);
@@ -46,7 +46,7 @@ struct PatchEmbed {
 
   /// Accumulates into g. There is no gradient of the pixels: nothing below them learns.
   template <Device D>
-  static void backward(Context<D>& ctx, Arena<D>& arena, Clips<const float> clips, TokenIndices idx, In<D, N> dy,
+  static void backward(Context<D>& ctx, Arena<D>& arena, Clips<const Scalar<D>> clips, TokenIndices idx, In<D, N> dy,
                        const Params<Grad<D>>& g) {
     const typename Arena<D>::Scope scope(arena);
     D::linear_backward_weights(ctx, boxes<D>(ctx, arena, clips, idx), dy, g.weight.as_matrix(), g.bias);
@@ -54,7 +54,7 @@ struct PatchEmbed {
 
  private:
   template <Device D>
-  static Out<D, box_size> boxes(Context<D>& ctx, Arena<D>& arena, Clips<const float> clips, TokenIndices idx) {
+  static Out<D, box_size> boxes(Context<D>& ctx, Arena<D>& arena, Clips<const Scalar<D>> clips, TokenIndices idx) {
     const auto patches = arena.template take<Scalar<D>, Dyn, box_size>(idx.size());
     D::patchify(ctx, clips, tubelet, idx, patches);
     return patches;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "vjepa/core/arena.hpp"
+#include "vjepa/core/convert.hpp"
 #include "vjepa/core/device.hpp"
 #include "vjepa/core/error.hpp"
 #include "vjepa/core/pixels.hpp"
@@ -15,20 +16,24 @@
 
 namespace vjepa {
 
-/// The pixels of up to two steps on the device: those of the next are copied while the work on the first goes on, where
+/// The pixels of up to two steps on the device, in its scalar: those of the next are copied while the work on the first goes on, where
 /// the device can do both. Memory for a second is taken when there is one. Clips that were cut out are resized when
 /// they are asked for.
 template <Device D>
 class ClipFeed {
  public:
+  using Pixel = Scalar<D>;
+
   explicit ClipFeed(Context<D>& ctx) : ctx_(&ctx), slots_{Slot(ctx), Slot(ctx)} {}
 
   int size() const { return size_; }
 
   /// Copies the pixels, which may be overwritten on return. Throws Error when two are there.
   void push(std::span<const float> pixels) {
-    Slot& slot = free_slot(static_cast<Index>(pixels.size_bytes()));
-    slot.feed.upload(*ctx_, pixels.data(), slot.memory.data(), pixels.size_bytes());
+    Slot& slot = free_slot(static_cast<Index>(sizeof(Pixel) * pixels.size()));
+    convert_in_pieces<Pixel>(pixels, [&](std::span<const Pixel> piece, std::size_t begin) {
+      slot.feed.upload(*ctx_, piece.data(), slot.memory.data() + sizeof(Pixel) * begin, piece.size_bytes());
+    });
     slot.count = static_cast<Index>(pixels.size());
     slot.pictures = 0;
     ++size_;
@@ -63,18 +68,18 @@ class ClipFeed {
 
   /// What was pushed first, [clips, 3, frames, size, size], for the context's work from here to `pop`. Throws Error
   /// when there is nothing.
-  Vec<const float> front() {
+  Vec<const Pixel> front() {
     if (size_ == 0) fail("vjepa::ClipFeed: there are no clips; push those of a step first");
     Slot& slot = slots_[static_cast<std::size_t>(first_)];
     slot.feed.await(*ctx_);
     const std::uint8_t* const memory = slot.memory.data();
-    if (slot.pictures == 0) return Vec<const float>(reinterpret_cast<const float*>(memory), slot.count);
+    if (slot.pictures == 0) return Vec<const Pixel>(reinterpret_cast<const Pixel*>(memory), slot.count);
     if (resized_.size() < slot.count) reallocate(resized_, slot.count);
     D::resize_pictures(*ctx_, Vec<const std::uint8_t>(memory, slot.memory.size()),
                        View<const Picture, Dyn>(reinterpret_cast<const Picture*>(memory), slot.pictures),
                        natural_pixels,
-                       Clips<float>(resized_.data(), slot.clips, 3, slot.pictures / slot.clips, slot.size, slot.size));
-    return Vec<const float>(resized_.data(), slot.count);
+                       Clips<Pixel>(resized_.data(), slot.clips, 3, slot.pictures / slot.clips, slot.size, slot.size));
+    return Vec<const Pixel>(resized_.data(), slot.count);
   }
 
   void pop() {
@@ -114,7 +119,7 @@ class ClipFeed {
 
   Context<D>* ctx_;
   std::array<Slot, 2> slots_;
-  Array<D, float> resized_;  // the front's
+  Array<D, Pixel> resized_;  // the front's
   int first_ = 0;
   int size_ = 0;
 };

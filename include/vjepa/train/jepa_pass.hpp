@@ -52,7 +52,7 @@ struct JepaPass {
   };
 
   struct Batch {
-    Clips<const float> clips;
+    Clips<const Scalar<D>> clips;
     TokenIndices all_tokens;  // [batch, tokens]: 0, 1, 2, ... in every row
     std::span<const MaskGroup> groups;
   };

@@ -121,7 +121,7 @@ class Pretrainer {
   /// that is waited for: the time to stage the next.
   template <class Meanwhile>
   StepReport step_staged(Meanwhile&& meanwhile) {
-    const Vec<const float> pixels = feed_.front();
+    const Vec<const Scalar<D>> pixels = feed_.front();
     return train(pixels, sample_masks(config_, grid_, samples_in(pixels), step_), meanwhile);
   }
   template <class Meanwhile>
@@ -134,7 +134,7 @@ class Pretrainer {
   FeatureSpread target_spread() {
     constexpr Index most_clips = 8;
     constexpr Index most_rows = 512;
-    const Vec<const float> pixels = feed_.front();
+    const Vec<const Scalar<D>> pixels = feed_.front();
     const Index all = clips_in(static_cast<std::size_t>(pixels.size()));
     const Index count = std::min(all, most_clips * config_.data.num_clips);
     const Batch batch(*this, pixels.slice(0, pixels.size() / all * count), {});
@@ -182,7 +182,7 @@ class Pretrainer {
   /// What a step reads, on the device. The indices of all masks lie in one array of the trainer, so that steps of one
   /// shape find them at one place.
   struct Batch {
-    Batch(Pretrainer& trainer, Vec<const float> pixels, const std::vector<Masks>& masks)
+    Batch(Pretrainer& trainer, Vec<const Scalar<D>> pixels, const std::vector<Masks>& masks)
         : clips(trainer.clips_of(pixels)) {
       const Index count = clips.extent(0);
       std::vector<std::int32_t> idx = every_token(count, trainer.grid_.size());
@@ -203,7 +203,7 @@ class Pretrainer {
       }
     }
 
-    Clips<const float> clips;
+    Clips<const Scalar<D>> clips;
     TokenIndices all_tokens;
     std::vector<MaskGroup> groups;
   };
@@ -226,7 +226,7 @@ class Pretrainer {
 
   /// `pixels` are the feed's first.
   template <class Meanwhile>
-  StepReport train(Vec<const float> pixels, const std::vector<Masks>& masks, Meanwhile&& meanwhile) {
+  StepReport train(Vec<const Scalar<D>> pixels, const std::vector<Masks>& masks, Meanwhile&& meanwhile) {
     StepReport report;
     for (const Masks& m : masks) {
       if (m.batch != samples_in(pixels)) {
@@ -260,7 +260,7 @@ class Pretrainer {
     return report;
   }
 
-  Index samples_in(Vec<const float> pixels) const {
+  Index samples_in(Vec<const Scalar<D>> pixels) const {
     return clips_in(static_cast<std::size_t>(pixels.size())) / config_.data.num_clips;
   }
 
@@ -275,8 +275,8 @@ class Pretrainer {
     return count / of_clip;
   }
 
-  Clips<const float> clips_of(Vec<const float> pixels) const {
-    return Clips<const float>(pixels.data(), clips_in(static_cast<std::size_t>(pixels.size())), Encoder::dims.channels,
+  Clips<const Scalar<D>> clips_of(Vec<const Scalar<D>> pixels) const {
+    return Clips<const Scalar<D>>(pixels.data(), clips_in(static_cast<std::size_t>(pixels.size())), Encoder::dims.channels,
                               size_.frames, size_.height, size_.width);
   }
 

@@ -48,7 +48,7 @@ StepCost step_cost(const PretrainConfig& config, const std::vector<Masks>& masks
   const Index trained = encoder.layout().size() + predictor.layout().size();
   const Index held = trained + encoder.layout().size();
 
-  const Array<E, float> pixels(ctx, clips * Encoder::dims.channels * size.frames * size.height * size.width);
+  const Array<E, Scalar<E>> pixels(ctx, clips * Encoder::dims.channels * size.frames * size.height * size.width);
   const Array<E, std::int32_t> indices(ctx, clips * tokens);
   const Array<E, T> values(ctx, trained);  // gradients, positions and loss terms: what they hold is never read
   std::vector<MaskGroup> groups;
@@ -60,7 +60,7 @@ StepCost step_cost(const PretrainConfig& config, const std::vector<Masks>& masks
       ctx, arena,
       {encoder.params(), encoder.params(), predictor.params(), Mat<const T>(values.data(), tokens, Encoder::dim),
        Mat<const T>(values.data(), tokens, PredictorModel::dims.dim), config.model.recomputed_blocks},
-      {Clips<const float>(pixels.data(), clips, Encoder::dims.channels, size.frames, size.height, size.width),
+      {Clips<const Scalar<E>>(pixels.data(), clips, Encoder::dims.channels, size.frames, size.height, size.width),
        TokenIndices(indices.data(), clips, tokens), groups},
       {config.loss.loss_exp, config.loss.reg_coeff}, {values.view().slice(0, 1), values.view().slice(0, 1)},
       {encoder.bind(values), predictor.bind(values)});
@@ -71,7 +71,7 @@ StepCost step_cost(const PretrainConfig& config, const std::vector<Masks>& masks
           .predictor_parameters = count_params(predictor.module()),
           .product_flops = ctx.product_flops,
           .attention_flops = ctx.attention_flops,
-          .clip_bytes = bytes(pixels.size(), sizeof(float)),
+          .clip_bytes = bytes(pixels.size(), sizeof(Scalar<E>)),
           .activation_bytes = arena.peak(),
           .weight_bytes = bytes(held, weight),
           .gradient_bytes = bytes(trained, sizeof(T)),
