@@ -16,9 +16,9 @@
 
 namespace vjepa {
 
-/// The pixels of up to two steps on the device, in its scalar: those of the next are copied while the work on the first goes on, where
-/// the device can do both. Memory for a second is taken when there is one. Clips that were cut out are resized when
-/// they are asked for.
+/// The pixels of up to two steps on the device, in its scalar: those of the next are copied while the work on the first
+/// goes on, where the device can do both. Memory for a second is taken when there is one. Clips that were cut out are
+/// resized when they are asked for.
 template <Device D>
 class ClipFeed {
  public:

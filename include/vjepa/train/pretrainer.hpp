@@ -276,8 +276,8 @@ class Pretrainer {
   }
 
   Clips<const Scalar<D>> clips_of(Vec<const Scalar<D>> pixels) const {
-    return Clips<const Scalar<D>>(pixels.data(), clips_in(static_cast<std::size_t>(pixels.size())), Encoder::dims.channels,
-                              size_.frames, size_.height, size_.width);
+    return Clips<const Scalar<D>>(pixels.data(), clips_in(static_cast<std::size_t>(pixels.size())),
+                                  Encoder::dims.channels, size_.frames, size_.height, size_.width);
   }
 
   void run_pass(const Batch& batch) {
