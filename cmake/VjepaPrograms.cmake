@@ -73,7 +73,8 @@ endif()
 # Comparisons that may trap are compiled to masks and branches; nothing here looks at floating-point exceptions.
 set(speed_options -fno-trapping-math)
 include(CheckCXXCompilerFlag)
-# Copies of functions for constants that callers give them: a seventh of the time of compiling models, no time of a step.
+# No copies of functions for the constants that callers give them: they are a seventh of the time that models take to
+# compile, and gain no time of a step.
 check_cxx_compiler_flag(-fno-ipa-cp-clone VJEPA_HAS_IPA_CP_CLONE)
 if(VJEPA_HAS_IPA_CP_CLONE)
   list(APPEND speed_options -fno-ipa-cp-clone)

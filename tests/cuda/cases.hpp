@@ -463,7 +463,7 @@ Outcome on_reference(const std::string& name, const Sizes& sizes);
 /// On Cuda<float> or Cuda<bf16>, by a GPU or by the emulator.
 Outcome on_cuda(const std::string& name, const Sizes& sizes, Precision precision);
 
-/// The case "attention" in bfloat16 with the attention that the programs have on a GPU; not on the emulator.
+/// The case "attention" in bfloat16 with the attention that the programs have; on the emulator the library's own.
 Outcome attention_of_programs(const Sizes& sizes);
 
 /// The Error that a context for this device throws; empty when there is the device.

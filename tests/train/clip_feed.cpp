@@ -20,7 +20,10 @@ namespace {
 
 /// Uploads beside its work as late as a device may: when they are waited for. That memory is not written while the work
 /// before its release goes on, nor after it was given back, is checked.
-struct LateCpu : Cpu<float> {
+template <class S>
+struct LateCpuOf : Cpu<S> {
+  using typename Cpu<S>::Context;
+
   struct Feed {
     static constexpr bool beside = true;
 
@@ -53,11 +56,12 @@ struct LateCpu : Cpu<float> {
 
   static void deallocate(Context& ctx, void* data) {
     CHECK_FALSE(written.contains(data));
-    Cpu<float>::deallocate(ctx, data);
+    Cpu<S>::deallocate(ctx, data);
   }
 
   static inline std::set<void*> written;  // where uploads have still to write
 };
+using LateCpu = LateCpuOf<float>;
 static_assert(Device<LateCpu>);
 
 using Encoder = ViT<VitDims{.dim = 8, .depth = 1, .heads = 2, .patch = 4, .tubelet = 2}>;
@@ -126,7 +130,7 @@ TEST_CASE("a feed gives what was pushed, in order, and holds two") {
 
 TEST_CASE("a feed of a bfloat16 device holds every pixel as bfloat16") {
   Cpu<bf16>::Context ctx(1);
-  ClipFeed<Cpu<bf16>> feed(ctx);
+  ClipFeed<LateCpuOf<bf16>> feed(ctx);
   Random random({.seed = 7});
   std::vector<float> pixels((1 << 19) + 3);  // more than are converted at a time
   for (float& p : pixels) p = static_cast<float>(random.normal());

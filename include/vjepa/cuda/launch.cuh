@@ -3,7 +3,7 @@
 #include <cuda_runtime.h>
 
 #include <cstddef>
-#include <cstdint>
+#include <cstring>
 #include <utility>
 
 #include "vjepa/core/view.hpp"

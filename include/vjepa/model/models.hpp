@@ -18,8 +18,6 @@ struct FixedString {
   std::array<char, N> characters{};
 
   consteval FixedString(const char (&text)[N]) { std::copy(text, text + N, characters.begin()); }
-  // nvcc writes the argument out for the host's compiler, member by member.
-  consteval FixedString(const std::array<char, N>& text) : characters(text) {}
   constexpr std::string_view view() const { return {characters.data(), N - 1}; }
 };
 
