@@ -67,14 +67,15 @@ if(has_cuda)
     file(CONFIGURE OUTPUT ${source} CONTENT "#include \"vjepa/cuda.cuh\"\n\nVJEPA_CUDA_DEVICE(${scalar});\n")
     target_sources(vjepa_cuda_device PRIVATE ${source})
   endforeach()
-  target_link_libraries(vjepa_cuda_device PUBLIC vjepa::cuda $<TARGET_NAME_IF_EXISTS:vjepa::cudnn> PRIVATE vjepa_programs)
+  target_link_libraries(vjepa_cuda_device
+    PUBLIC vjepa::cuda $<TARGET_NAME_IF_EXISTS:vjepa::cudnn>
+    PRIVATE vjepa_programs)
 endif()
 
 # Comparisons that may trap are compiled to masks and branches; nothing here looks at floating-point exceptions.
 set(speed_options -fno-trapping-math)
 include(CheckCXXCompilerFlag)
-# No copies of functions for the constants that callers give them: they are a seventh of the time that models take to
-# compile, and gain no time of a step.
+# No copies of functions for the constants that callers give them: models took longer to compile, steps no less to run.
 check_cxx_compiler_flag(-fno-ipa-cp-clone VJEPA_HAS_IPA_CP_CLONE)
 if(VJEPA_HAS_IPA_CP_CLONE)
   list(APPEND speed_options -fno-ipa-cp-clone)
