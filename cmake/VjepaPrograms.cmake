@@ -97,8 +97,7 @@ if(NOT gemm STREQUAL "eigen")
 endif()
 target_compile_options(vjepa_programs INTERFACE
   "$<$<COMPILE_LANGUAGE:CUDA>:${cuda_code}>"
-  # g++ 12 takes an argument without members for one that was not initialised.
-  $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wconversion,-Wno-maybe-uninitialized>
+  $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wconversion>
   "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wconversion>"
   # Eigen 3.4 under g++ 12 with AVX-512 warns of its own intrinsics.
   "$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized;-Wno-uninitialized>"
