@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Kills pretraining runs at twenty random moments, resumes them each time, and wants the bytes of a run left alone.
+"""Kills pretraining runs at twenty random moments, resumes them each time, and wants the bytes of a run left alone; and
+of runs that fail, nothing that was there is lost.
 
   kill_and_resume.py VJEPA_PRETRAIN VJEPA_SYNTH [DEVICE]"""
 
@@ -72,6 +73,33 @@ def main():
         for resized, row in zip(result(root / "resized")[2][1:6], whole[2][1:6], strict=True):
             if not math.isclose(float(resized[2]), float(row[2]), rel_tol=1e-4):
                 sys.exit(f"the device resizes otherwise: {resized} and {row}")
+
+        # A beginning that fails removes nothing of the run before.
+        failed = subprocess.run([pretrain, "--config", str(config), "--set", f"logging.folder={root}/whole",
+                                 "--set", f"data.datasets=[{root}/nowhere.csv]", "--overwrite"],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if failed.returncode != 1 or result(root / "whole") != whole:
+            sys.exit("a run that was to be overwritten is gone, and no other begun")
+
+        # Videos that are gone, as those of a disk that is not mounted, end a run, which keeps its steps.
+        ended = root / "ended"
+        command = [pretrain, "--config", str(config), "--set", f"logging.folder={ended}", "--set",
+                   "meta.save_every_minutes=null", "--watch", "7", *(["--device", *device] if device else [])]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        log = ended / "jepa_r0.csv"
+        while process.poll() is None and (not log.exists() or len(log.read_text().splitlines()) < 6):
+            time.sleep(0.001)
+        (root / "videos/clips").rename(root / "videos/gone")
+        error = process.communicate()[1]
+        (root / "videos/gone").rename(root / "videos/clips")
+        steps = len(log.read_text().splitlines()) - 1
+        if process.returncode != 1 or b"none of the 8 videos can be used" not in error or steps >= 120:
+            sys.exit(f"a run whose videos are gone ended with {process.returncode} after {steps} steps: {error}")
+        if f'"steps":"{steps}"'.encode() not in (ended / "jepa-latest.safetensors").read_bytes():
+            sys.exit(f"a run that ended with an error lost its {steps} steps")
+        run(ended)
+        if result(ended) != whole:
+            sys.exit("other bytes after an error")
 
         generator = random.Random(1)
         kills = 0

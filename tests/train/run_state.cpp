@@ -117,6 +117,16 @@ TEST_CASE("the state of another model is refused, name by name") {
                         Contains("other shape: encoder.norm.weight is [8], the model wants [16]"));
 }
 
+TEST_CASE("a position before the beginning is refused") {
+  const TemporaryFolder folder;
+  cpu::Context ctx(1);
+  Pretrainer<Cpu<float>, Encoder, Guess> trainer(ctx, small_config(), 3);
+  RunPosition position;
+  position.batches_read = -1;
+  save_run_state(folder.path() / "state", trainer, position, {});
+  CHECK_THROWS_WITH(load_run_state(folder.path() / "state", trainer), Contains("state: ") && Contains("below 0"));
+}
+
 TEST_CASE("clips of another size than the configuration's are refused") {
   cpu::Context ctx(1);
   Pretrainer<Cpu<float>, Encoder, Guess> trainer(ctx, small_config(), 3);

@@ -6,12 +6,11 @@
 #include <fstream>
 #include <string>
 
-#include "vjepa/core/error.hpp"
-#include "vjepa/io/atomic_file.hpp"
+#include "vjepa/train/row_file.hpp"
 
 namespace vjepa {
 
-/// The log of a run in the columns of the official trainer, a row a step. Rows are on disk as soon as they are written.
+/// The log of a run in the columns of the official trainer, a row a step. A row is in the file when `write` returns.
 class CsvLog {
  public:
   struct Row {
@@ -31,18 +30,15 @@ class CsvLog {
 
   /// Keeps the first `rows` rows of a log that is there and drops the others: those of steps that a resumed run will do
   /// again. Throws Error when the file cannot be written.
-  CsvLog(const std::filesystem::path& path, std::int64_t rows) {
-    write_file(path, std::string(header) + "\n" + kept_rows(path, rows));
-    file_.open(path, std::ios::app);
-    if (!file_) fail(path.string(), ": cannot write the log");
-  }
+  CsvLog(const std::filesystem::path& path, std::int64_t rows) : file_(path, header, kept_rows(path, rows)) {}
 
+  /// Throws Error when the row cannot be written.
   void write(const Row& row) {
     char line[256];
     std::snprintf(line, sizeof(line), "%lld,%lld,%.5f,%.5f,%.5f,%.5f,%.5f,%d,%d\n", static_cast<long long>(row.epoch),
                   static_cast<long long>(row.itr), row.loss, row.jepa, row.reg, row.encoder_norm, row.predictor_norm,
                   static_cast<int>(row.step_ms), static_cast<int>(row.wall_ms));
-    file_ << line << std::flush;
+    file_.add(line);
   }
 
  private:
@@ -51,11 +47,11 @@ class CsvLog {
     std::ifstream before(path);
     std::string line;
     std::getline(before, line);
-    for (std::int64_t i = 0; i < rows && std::getline(before, line); ++i) kept += line + "\n";
+    for (std::int64_t i = 0; i < rows && std::getline(before, line) && !before.eof(); ++i) kept += line + "\n";
     return kept;
   }
 
-  std::ofstream file_;
+  RowFile file_;
 };
 
 }  // namespace vjepa

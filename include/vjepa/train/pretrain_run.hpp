@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -48,11 +49,28 @@ struct RunFiles {
   std::filesystem::path chart() const { return folder / (tag + "-loss.svg"); }
   std::filesystem::path watch_log() const { return folder / (tag + "_watch.csv"); }
   std::filesystem::path watch_chart() const { return folder / (tag + "-watch.svg"); }
+
+  /// Removes what a run wrote; the latest checkpoint last, so that the files of a run whose removal is broken off still
+  /// have it beside them.
+  void remove() const {
+    const std::string begin = tag + "-e";
+    const std::string end = ".safetensors";
+    std::vector<std::filesystem::path> files{log(), chart(), watch_log(), watch_chart()};
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      const std::string name = entry.path().filename().string();
+      if (name.size() <= begin.size() + end.size() || !name.starts_with(begin) || !name.ends_with(end)) continue;
+      const auto number = std::string_view(name).substr(begin.size(), name.size() - begin.size() - end.size());
+      if (number.find_first_not_of("0123456789") == std::string_view::npos) files.push_back(entry.path());
+    }
+    files.push_back(latest());
+    for (const auto& file : files) std::filesystem::remove(file);
+  }
 };
 
 /// A pretraining run from videos to checkpoints: the loop, its log, its files. In the logging folder it keeps
 ///
-///   <tag>-latest.safetensors   everything needed to go on, after every epoch and every `save_every_minutes`
+///   <tag>-latest.safetensors   everything needed to go on, after every epoch and every `save_every_minutes`, and
+///                              when the run ends with an error
 ///   <tag>-e<N>.safetensors     the same after epoch N = 0, save_every_freq, 2 save_every_freq, ...
 ///   <tag>_r0.csv               a row a step
 ///   <tag>-loss.svg             the loss curve, drawn with every checkpoint
@@ -62,7 +80,8 @@ struct RunFiles {
 template <Device D, class Encoder, class PredictorModel>
 class PretrainRun {
  public:
-  /// Throws Error when a list, the folder or a checkpoint cannot be used.
+  /// Throws Error when a list, the folder or a checkpoint cannot be used. The files of a run that is to be overwritten
+  /// are removed once everything else is there.
   PretrainRun(Context<D>& ctx, const PretrainConfig& config, PretrainOptions options)
       : config_(config),
         options_(std::move(options)),
@@ -73,6 +92,7 @@ class PretrainRun {
         ipe_(config.optimization.ipe.value_or(std::max<Index>(1, list_.size() / config.data.batch_size))),
         trainer_(ctx, config, ipe_) {
     if (resume_from_.empty()) {
+      if (options_.overwrite) files_.remove();
       position_.batches_read = config_.meta.skip_batches;
     } else {
       check_same_run();
@@ -87,15 +107,42 @@ class PretrainRun {
   Index iterations_per_epoch() const { return ipe_; }
 
   /// Trains to the last epoch. False when interrupted; the state is saved all the same. Throws Error when no video can
-  /// be read, a file not written, or the loss is not finite.
+  /// be read, a file not written, or the loss is not finite; the steps before it are saved if they can be.
   bool run() {
+    saved_steps_ = position_.steps;
+    try {
+      return train();
+    } catch (...) {
+      keep_steps();
+      throw;
+    }
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  static double milliseconds(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
+  double minutes_since_save() const { return milliseconds(Clock::now() - last_save_) / 60000; }
+
+  /// Saves what an error would lose.
+  void keep_steps() {
+    if (position_.steps == saved_steps_) return;
+    try {
+      save(files_.latest());
+    } catch (const Error& e) {
+      std::fprintf(stderr, "the last %lld steps are lost: %s\n", static_cast<long long>(position_.steps - saved_steps_),
+                   e.what());
+    }
+  }
+
+  bool train() {
     CsvLog log(files_.log(), position_.steps);
     if (options_.watch > 0) watch_.emplace(files_.watch_log(), position_.steps);
     const Index epochs = config_.optimization.epochs;
     const std::int64_t total = epochs * ipe_;
     if (position_.steps >= total) return true;
     Progress progress("pretrain", total, std::max<std::int64_t>(1, total / 200));
-    Loader loader(list_, loader_options(), position_.batches_read);
+    Loader loader(list_, loader_options(), position_.batches_read + trainer_.staged());
     last_save_ = Clock::now();
     while (position_.steps < total) {
       const std::string note = step(loader, log, progress);
@@ -113,18 +160,12 @@ class PretrainRun {
     return true;
   }
 
- private:
-  using Clock = std::chrono::steady_clock;
-
-  static double milliseconds(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
-  double minutes_since_save() const { return milliseconds(Clock::now() - last_save_) / 60000; }
-
   /// The checkpoint to go on from, empty to begin anew.
   std::filesystem::path find_start() const {
     std::error_code error;
     std::filesystem::create_directories(files_.folder, error);
     if (error) fail("logging.folder ", files_.folder.string(), ": cannot be made: ", error.message());
-    const bool resume = options_.resume || config_.meta.load_checkpoint;
+    const bool resume = !options_.overwrite && (options_.resume || config_.meta.load_checkpoint);
     if (resume && config_.meta.read_checkpoint) {
       auto named = files_.folder / *config_.meta.read_checkpoint;
       if (!std::filesystem::exists(named)) fail(named.string(), ": no such checkpoint (meta.read_checkpoint)");
@@ -136,7 +177,6 @@ class PretrainRun {
       fail(files_.latest().string(),
            ": a run has been here; go on with --resume, begin anew with --overwrite, or choose another logging.folder");
     }
-    std::filesystem::remove(files_.latest());
     return {};
   }
 
@@ -201,21 +241,28 @@ class PretrainRun {
     const double waited = waited_;
     std::optional<FeatureSpread> spread;
     if (trainer_.staged() == 0) load(loader, progress);
+    const Index skipped = skipped_;
     if (watch_ && position_.steps % options_.watch == 0) spread = trainer_.target_spread();
     const auto loaded = Clock::now();
-    ++position_.batches_read;
-    position_.videos_skipped += skipped_;
     // The next clips are staged while the device works.
     const bool ahead = D::Feed::beside && position_.steps + 1 < ipe_ * config_.optimization.epochs;
     const StepReport report = trainer_.step_staged([&] {
       if (ahead) load(loader, progress);
     });
-    if (spread) watch(report.loss, *spread, progress);
     const auto end = Clock::now();
 
+    // Together, so that what is saved after an error is the state after a step.
+    const std::int64_t itr = position_.steps % ipe_;
     const std::int64_t epoch = position_.steps / ipe_;
+    ++position_.batches_read;
+    ++position_.steps;
+    position_.videos_skipped += skipped;
+    position_.epoch_loss += report.loss;
+    position_.epoch_jepa += report.jepa;
+    position_.epoch_reg += report.reg;
+    if (spread) watch(report.loss, *spread, progress);
     log.write({.epoch = epoch + 1,
-               .itr = position_.steps % ipe_,
+               .itr = itr,
                .loss = report.loss,
                .jepa = report.jepa,
                .reg = report.reg,
@@ -223,10 +270,6 @@ class PretrainRun {
                .predictor_norm = report.predictor_norm,
                .step_ms = milliseconds(end - loaded),
                .wall_ms = milliseconds(end - begin)});
-    ++position_.steps;
-    position_.epoch_loss += report.loss;
-    position_.epoch_jepa += report.jepa;
-    position_.epoch_reg += report.reg;
     spent_ += milliseconds(end - begin);
     char note[128];
     std::snprintf(note, sizeof(note), "epoch %lld  loss %.4f  lr %.2e  %.0f ms (%.0f waiting)",
@@ -236,7 +279,7 @@ class PretrainRun {
   }
 
   void watch(double loss, const FeatureSpread& spread, Progress& progress) {
-    watch_->write(position_.steps, loss, spread);
+    watch_->write(position_.steps - 1, loss, spread);
     if (!watch_->collapsed() || warned_) return;
     warned_ = true;
     progress.clear();
@@ -259,8 +302,9 @@ class PretrainRun {
     position_.videos_skipped = 0;
     position_.epoch_loss = position_.epoch_jepa = position_.epoch_reg = 0;
     waited_ = spent_ = 0;
-    save(files_.latest());
+    // The latest last: a run that is killed between the two does the epoch's end again.
     if (config_.meta.save_every_freq && epoch % *config_.meta.save_every_freq == 0) save(files_.epoch(epoch));
+    save(files_.latest());
   }
 
   void save(const std::filesystem::path& path) {
@@ -268,6 +312,7 @@ class PretrainRun {
     draw_chart();
     if (watch_) watch_->draw(files_.watch_chart());
     last_save_ = Clock::now();
+    saved_steps_ = position_.steps;
   }
 
   /// What a checkpoint says of its run, so that other programs know the model and a resumed run that it is the same.
@@ -306,9 +351,11 @@ class PretrainRun {
     std::string line;
     std::getline(log, line);
     while (std::getline(log, line)) {
+      long long epoch = 0;
+      long long itr = 0;
       double loss = 0;
-      if (std::sscanf(line.c_str(), "%*d,%*d,%lf", &loss) != 1) continue;
-      steps.push_back(static_cast<double>(steps.size() + 1));
+      if (std::sscanf(line.c_str(), "%lld,%lld,%lf", &epoch, &itr, &loss) != 3) continue;
+      steps.push_back(static_cast<double>((epoch - 1) * ipe_ + itr + 1));
       losses.push_back(loss);
       smooth.push_back(smooth.empty() ? loss : 0.95 * smooth.back() + 0.05 * loss);
     }
@@ -333,6 +380,7 @@ class PretrainRun {
   double waited_ = 0;    // milliseconds, in the epoch under way
   double spent_ = 0;
   Clock::time_point last_save_;
+  std::int64_t saved_steps_ = 0;  // of the latest checkpoint
 };
 
 }  // namespace vjepa

@@ -98,6 +98,9 @@ RunPosition load_run_state(const std::filesystem::path& path, Trainer& trainer) 
   };
   if (file.metadata("format") == detail::run_state_format) {
     detail::each_field(position, read);
+    if (position.steps < 0 || position.batches_read < 0) {
+      fail(path.string(), ": the run's 'steps' or 'batches_read' is below 0; the file is damaged");
+    }
   } else if (file.metadata("opt.step")) {
     read("opt.step", position.steps);
     position.batches_read = position.steps;

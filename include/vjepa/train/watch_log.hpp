@@ -4,13 +4,13 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "vjepa/core/error.hpp"
-#include "vjepa/io/atomic_file.hpp"
 #include "vjepa/train/feature_spread.hpp"
 #include "vjepa/train/line_chart.hpp"
+#include "vjepa/train/row_file.hpp"
 
 namespace vjepa {
 
@@ -21,33 +21,16 @@ class WatchLog {
 
   /// Keeps the rows of the first `steps` steps of a log that is there and drops the others, which a resumed run writes
   /// again. Throws Error when the file cannot be written.
-  WatchLog(const std::filesystem::path& path, std::int64_t steps) {
-    std::string kept = std::string(header) + "\n";
-    std::ifstream before(path);
-    std::string line;
-    while (std::getline(before, line)) {
-      long long step = 0;
-      FeatureSpread spread;
-      if (std::sscanf(line.c_str(), "%lld,%*f,%lf,%lf,%lf", &step, &spread.guess, &spread.deviation, &spread.rank) !=
-          4) {
-        continue;
-      }
-      if (step >= steps) break;
-      remember(step, spread);
-      kept += line + "\n";
-    }
-    before.close();
-    write_file(path, kept);
-    file_.open(path, std::ios::app);
-    if (!file_) fail(path.string(), ": cannot write the log");
-  }
+  WatchLog(const std::filesystem::path& path, std::int64_t steps) : file_(path, header, kept_rows(path, steps)) {}
 
+  /// Throws Error when the row cannot be written.
   void write(std::int64_t step, double loss, const FeatureSpread& spread) {
     char line[128];
     std::snprintf(line, sizeof(line), "%lld,%.5f,%.5f,%.5f,%.3f\n", static_cast<long long>(step), loss, spread.guess,
                   spread.deviation, spread.rank);
-    file_ << line << std::flush;
-    remember(step, spread);
+    file_.add(line);
+    // As a resumed run reads it, which draws the same chart.
+    remember(*parsed(line));
   }
 
   /// Whether the targets have lost most of what they began with: three quarters of the directions beyond the first,
@@ -73,14 +56,42 @@ class WatchLog {
   }
 
  private:
-  void remember(std::int64_t step, const FeatureSpread& spread) {
-    steps_.push_back(static_cast<double>(step));
-    spreads_.push_back(spread);
+  struct Row {
+    std::int64_t step;
+    FeatureSpread spread;
+  };
+
+  /// Nothing of a line that is no row.
+  static std::optional<Row> parsed(const std::string& line) {
+    long long step = 0;
+    FeatureSpread spread;
+    const int fields =
+        std::sscanf(line.c_str(), "%lld,%*f,%lf,%lf,%lf", &step, &spread.guess, &spread.deviation, &spread.rank);
+    return fields == 4 ? std::optional(Row{step, spread}) : std::nullopt;
   }
 
-  std::ofstream file_;
+  std::string kept_rows(const std::filesystem::path& path, std::int64_t steps) {
+    std::string kept;
+    std::ifstream before(path);
+    std::string line;
+    while (std::getline(before, line) && !before.eof()) {
+      const std::optional<Row> row = parsed(line);
+      if (!row) continue;
+      if (row->step >= steps) break;
+      remember(*row);
+      kept += line + "\n";
+    }
+    return kept;
+  }
+
+  void remember(const Row& row) {
+    steps_.push_back(static_cast<double>(row.step));
+    spreads_.push_back(row.spread);
+  }
+
   std::vector<double> steps_;
   std::vector<FeatureSpread> spreads_;
+  RowFile file_;  // after those, which reading what is kept fills
 };
 
 }  // namespace vjepa
