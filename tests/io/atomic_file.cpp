@@ -4,6 +4,8 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "catch.hpp"
 
@@ -31,6 +33,24 @@ TEST_CASE("what a killed program left is written over") {
   std::ofstream(AtomicFile(path).temporary()) << "a longer text than the next";
   write_file(path, "short");
   CHECK(bytes_of(path) == "short");
+}
+
+TEST_CASE("writers of one name take turns, each of which is whole") {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "a";
+  std::vector<std::thread> writers;
+  for (const char letter : {'a', 'b', 'c', 'd'}) {
+    writers.emplace_back([&path, text = std::string(100000, letter)] {
+      for (int i = 0; i < 20; ++i) {
+        write_file(path, text);
+        const std::string found = bytes_of(path);
+        if (found != std::string(100000, found[0])) write_file(path.string() + ".torn", found);
+      }
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  CHECK(!fs::exists(path.string() + ".torn"));
+  CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);
 }
 
 TEST_CASE("a file that cannot be written is an error that names it") {

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
@@ -12,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "vjepa/core/error.hpp"
@@ -22,17 +26,22 @@ namespace vjepa {
 /// durable and gives them the name. Until then, and when it fails, what had the name before stays untouched.
 class AtomicFile {
  public:
-  /// Throws Error when the folder cannot be written.
+  /// Throws Error when the folder cannot be written, or another writer of this name does not end within `patience`.
   explicit AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
     temporary_ += ".tmp";  // always the same name, so that a killed program leaves one file at most
-    file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (file_ < 0) fail(path_.string(), ": cannot write here: ", std::strerror(errno));
+    const auto give_up = std::chrono::steady_clock::now() + patience;
+    while (!open()) {
+      if (std::chrono::steady_clock::now() > give_up) {
+        fail(path_.string(), ": is being written by another; wait for its end, or choose another name");
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
   }
   AtomicFile(const AtomicFile&) = delete;
   ~AtomicFile() {
     if (file_ < 0) return;
+    ::unlink(temporary_.c_str());  // before others may have it
     ::close(file_);
-    ::unlink(temporary_.c_str());
   }
 
   void write(std::span<const std::byte> bytes) {
@@ -66,6 +75,27 @@ class AtomicFile {
   }
 
  private:
+  static constexpr std::chrono::seconds patience{10};
+
+  /// Opens the temporary file for this writer alone; false where another has it. A file system without locks is left to
+  /// one writer.
+  bool open() {
+    file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    if (file_ < 0) fail(path_.string(), ": cannot write here: ", std::strerror(errno));
+    const bool others = ::flock(file_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (!others && is_named() && ::ftruncate(file_, 0) == 0) return true;
+    ::close(std::exchange(file_, -1));
+    return false;
+  }
+
+  /// Whether the open file still bears the temporary name, and not that which the writer before has given it.
+  bool is_named() const {
+    struct stat opened {};
+    struct stat named {};
+    return ::fstat(file_, &opened) == 0 && ::stat(temporary_.c_str(), &named) == 0 && opened.st_dev == named.st_dev &&
+           opened.st_ino == named.st_ino;
+  }
+
   // A rename is durable once its folder is; a file system that cannot sync folders needs no sync either.
   void sync_folder() const {
     const std::filesystem::path folder = path_.has_parent_path() ? path_.parent_path() : ".";
