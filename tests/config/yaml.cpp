@@ -58,6 +58,13 @@ TEST_CASE("an unknown key is named with its line and the nearest valid one") {
                     Contains("run.yaml:3: unknown key 'data.num_wokers'; did you mean 'data.num_workers'?"));
 }
 
+TEST_CASE("a key that is no word is refused with its line") {
+  const File file("a: 1\n[b, c]: 2\n");
+  YamlSection root = read_yaml(file.path);
+  root.get<int>("a", 0);
+  CHECK_THROWS_WITH(root.finish(), Contains("run.yaml:2: ") && Contains("keys are words"));
+}
+
 TEST_CASE("a key set twice is refused") {
   const File file("a: 1\na: 2\n");
   YamlSection root = read_yaml(file.path);

@@ -84,6 +84,12 @@ TEST_CASE("positions that are of no clip, and files of something else, are not g
   CHECK(found->positions == 8);
   CHECK_FALSE(found->clip);
 
+  StateDict empty;
+  empty.add_params("", layout, std::vector<float>(static_cast<std::size_t>(layout.size())));
+  empty.add("pos_embed", {0, 8, 192}, std::vector<float>());
+  write_safetensors(path, empty.tensors(), {});
+  CHECK(recognise_encoder(Checkpoint(path)).value().positions == 0);
+
   StateDict other;
   other.add("weight", {2, 2}, std::vector<float>(4));
   write_safetensors(path, other.tensors(), {});

@@ -113,6 +113,7 @@ class YamlSection {
   void finish() const {
     std::set<std::string> seen;
     for (const auto& entry : node_) {
+      if (!entry.first.IsScalar()) bad(entry.first, path_, "a mapping whose keys are words");
       const auto key = entry.first.as<std::string>();
       if (!seen.insert(key).second) fail(where(entry.first, path_of(key)), "'", path_of(key), "' is set twice");
       if (known_.contains(key)) continue;

@@ -109,7 +109,8 @@ inline std::optional<RecognisedEncoder> recognise_encoder(const Checkpoint& chec
     found.model = Model::name;
   });
   const StoredTensor* table = checkpoint.find(found.prefix + "pos_embed");
-  if (table != nullptr && table->shape.size() == 3 && table->shape[1] > 0 && table->shape[2] == found.dims.dim) {
+  if (table != nullptr && table->shape.size() == 3 && table->shape[0] == 1 && table->shape[1] > 0 &&
+      table->shape[2] == found.dims.dim) {
     found.positions = table->shape[1];
     if (found.dims.tubelet > 0) detail::recognise_clip(*table, found);
   }
