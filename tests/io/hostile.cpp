@@ -38,7 +38,8 @@ void* operator new(std::size_t size) {
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
-void operator delete(void* memory) noexcept {
+// Not inlined: the compiler would take free for a mistake beside `new`.
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
   allocated -= malloc_usable_size(memory);
   std::free(memory);
 }

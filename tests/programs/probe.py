@@ -223,6 +223,10 @@ def check_refusals(bench):
                              text=True)
     assert resumed.returncode == 0, resumed.stderr
 
+    # --overwrite goes before what the configuration says.
+    assert "epoch 1/1" in bench.probe("videos.yaml", out, "--overwrite", "--set", "resume_checkpoint=true", "--set",
+                                      "optimization.num_epochs=1").stdout
+
     # An interrupted first epoch, which a long list makes long, has no results, and none of the run before are left.
     (root / "videos/long.csv").write_text((root / "videos/train.csv").read_text() * 500)
     process = subprocess.Popen(bench.command("videos.yaml", out, "--overwrite", "--set",

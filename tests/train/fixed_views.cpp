@@ -95,6 +95,9 @@ TEST_CASE("features of another file, another encoder or other views are not take
   std::filesystem::copy(f.video, copy);
   CHECK_FALSE(f.features(copy).encoded);  // the same bytes, wherever they lie
   CHECK(f.features(f.video, Fixture::views(1)).encoded);
+  ViewReader apart = Fixture::views();
+  apart.sampler.allow_overlap = false;
+  CHECK(f.features(f.video, apart).encoded);
 
   const auto time = std::filesystem::last_write_time(f.video);
   Fixture::write_video(f.video, 7);
@@ -105,6 +108,27 @@ TEST_CASE("features of another file, another encoder or other views are not take
 
   f.write_encoder(2);
   CHECK(f.features(copy).encoded);
+}
+
+TEST_CASE("a mean that is kept without its tokens is written once") {
+  Fixture f;
+  const auto kept = f.folder.path() / "kept";
+  const auto file = [&] {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(kept)) {
+      if (entry.is_regular_file()) return entry.path();
+    }
+    return std::filesystem::path();
+  };
+  auto frozen = f.encoder();
+  FixedViews<D, Encoder> fixed(frozen, Fixture::views(), {.keeps_tokens = false, .folder = kept});
+  auto first = fixed.read(f.video);
+  fixed.complete(first);
+  std::filesystem::create_hard_link(file(), f.folder.path() / "first");
+  auto second = fixed.read(f.video);
+  CHECK_FALSE(second.clips.empty());
+  fixed.complete(second);
+  CHECK(second.features.tokens == first.features.tokens);
+  CHECK(std::filesystem::equivalent(file(), f.folder.path() / "first"));
 }
 
 TEST_CASE("kept features that are damaged are made anew") {

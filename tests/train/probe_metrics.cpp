@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,15 @@ TEST_CASE("accuracy counts the first and the first five; of equal scores the fir
   CHECK(scores.top1() == 25);
   CHECK(scores.top5() == 75);
   CHECK(ranked(std::vector<double>{1, 3, 3, 2}) == std::vector<std::size_t>{1, 2, 3, 0});
+}
+
+TEST_CASE("scores that are not numbers are not right") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  TopK scores;
+  for (std::int64_t label : {0, 1, 2}) scores.add(std::vector<double>{nan, nan, nan, nan, nan, nan}, label);
+  scores.add(std::vector<double>{nan, 0, 0}, 1);
+  scores.add(std::vector<double>{0, nan, 0}, 1);
+  CHECK(scores.top1() == 0);
 }
 
 TEST_CASE("a confusion matrix writes its counts, its picture and each class's accuracy") {
@@ -90,10 +100,11 @@ TEST_CASE("results come back from the table of a checkpoint, and the log has the
   ProbeResults results;
   results.epochs = {{1, 2, 3, 4, 5, 6, 7}, {8, 9, 10, 11, 12, 13, 14}};
   ProbeResults again;
-  again.read_table(results.table());
+  again.read_table(results.table(), "");
   REQUIRE(again.epochs.size() == 2);
   CHECK(again.table() == results.table());
   CHECK(again.epochs[1].val_top1 == 11);
+  CHECK_THROWS_WITH(again.read_table({1, 2, 3}, "a.safetensors"), Contains("a.safetensors: ") && Contains("3 numbers"));
   again.write_csv(folder.path() / "log.csv");
   CHECK_THAT(bytes_of(folder.path() / "log.csv"), Contains("epoch,loss,acc,") && Contains("\n2,9.00000,11.00000,8.0"));
 }

@@ -117,3 +117,15 @@ TEST_CASE("a loss that is not finite leaves the weights alone") {
   CHECK_THROWS_WITH(trainer.step(broken.view(), broken.means, broken.labels), Contains("at step 0"));
   CHECK(trainer.logits(batch.view()) == before);
 }
+
+TEST_CASE("a linear probe that cannot be trained is told of, where it is wanted") {
+  using D = Cpu<float>;
+  D::Context ctx(1);
+  Batch<float> broken(0, 8);
+  broken.means[5] = std::numeric_limits<float>::quiet_NaN();
+  ProbeConfig alone = config();
+  alone.probe.linear = false;
+  CHECK_NOTHROW(ProbeTrainer<D, dims>(ctx, alone, 10).step(broken.view(), broken.means, broken.labels));
+  ProbeTrainer<D, dims> both(ctx, config(), 10);
+  CHECK_THROWS_WITH(both.step(broken.view(), broken.means, broken.labels), Contains("the linear probe"));
+}

@@ -24,6 +24,10 @@ namespace vjepa {
 /// Named tensors on their way to a file. Owns the values it is given.
 class StateDict {
  public:
+  StateDict() = default;
+  StateDict(StateDict&&) = default;
+  StateDict(const StateDict&) = delete;  // the tensors are views of its own values
+
   template <class T>
   void add(std::string name, std::vector<Index> shape, const std::vector<T>& values) {
     const auto bytes = std::as_bytes(std::span(values));

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <span>
 #include <string>
@@ -86,6 +87,7 @@ class FixedViews {
   /// Encodes what was not kept, and keeps it.
   void complete(Sample& sample) {
     if (sample.clips.empty()) return;
+    const bool mean_kept = !sample.features.mean.empty();
     auto& ctx = encoder_->context();
     const Seq<const Scalar<D>> tokens = (*encoder_)(sample.clips);
     const Index count = tokens.extent(0) * tokens.extent(1);
@@ -95,7 +97,7 @@ class FixedViews {
       D::download(ctx, tokens.data(), sample.features.tokens.data(), sizeof(Scalar<D>) * sample.features.tokens.size());
     }
     sample.clips.clear();
-    keep(sample);
+    if (!mean_kept || keeps_tokens()) keep(sample);
   }
 
  private:
@@ -108,8 +110,9 @@ class FixedViews {
     const std::string span = s.part       ? text((*s.part)[0], " to ", (*s.part)[1], " of the video")
                              : s.duration ? text(*s.duration, " seconds")
                                           : text("every ", s.frame_step);
-    return text(s.num_clips, " clips of ", s.frames_per_clip, " frames, ", span, s.random_clip ? "; " : ", evenly; ",
-                reader.views(), " views of ", reader.size(), reader.static_camera() ? ", static camera" : "",
+    return text(s.num_clips, " clips of ", s.frames_per_clip, " frames, ", span, s.random_clip ? "" : ", evenly",
+                s.allow_overlap ? "; " : ", apart; ", reader.views(), " views of ", reader.size(),
+                reader.static_camera() ? ", static camera" : "",
                 reader.decoder.name() == "cpu" ? "" : ", decoded on " + reader.decoder.name());
   }
 
@@ -120,7 +123,9 @@ class FixedViews {
     return options_.folder / name.substr(0, 2) / (name + ".safetensors");
   }
 
-  /// False where nothing usable was kept.
+  bool keeps_tokens() const { return options_.wants_tokens && options_.keeps_tokens; }
+
+  /// False where not all that is wanted was kept; the mean is there all the same if it was.
   bool find(Sample& sample) const {
     if (options_.folder.empty()) return false;
     std::error_code ignored;
@@ -136,12 +141,12 @@ class FixedViews {
         std::memcpy(sample.features.tokens.data(), tensor.bytes.data(), tensor.bytes.size());
       }
     } catch (const Error&) {
-      return false;  // damaged; it is made anew and replaced
+      sample.features = {};  // damaged; it is made anew and replaced
     }
+    if (std::ssize(sample.features.mean) != Encoder::dim) sample.features = {};
     const auto wanted =
         static_cast<std::size_t>(options_.wants_tokens ? clips() * encoder_->tokens() * Encoder::dim : 0);
-    return sample.features.mean.size() == static_cast<std::size_t>(Encoder::dim) &&
-           sample.features.tokens.size() == wanted;
+    return !sample.features.mean.empty() && sample.features.tokens.size() == wanted;
   }
 
   void keep(const Sample& sample) const {
@@ -149,7 +154,7 @@ class FixedViews {
     StateDict state;
     state.add("mean", {Encoder::dim}, sample.features.mean);
     state.add("numbers", {static_cast<Index>(sample.features.numbers.size())}, sample.features.numbers);
-    if (options_.wants_tokens && options_.keeps_tokens) {
+    if (keeps_tokens()) {
       state.add("tokens", {clips(), encoder_->tokens(), Encoder::dim}, sample.features.tokens);
     }
     const auto path = place(sample);

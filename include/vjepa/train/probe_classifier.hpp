@@ -47,6 +47,8 @@ class ProbeClassifier {
     weights_.upload(ctx, read_params<Grad<D>>(probe, prefix, weights_.layout()));
   }
 
+  ProbeClassifier(const ProbeClassifier&) = delete;
+
   /// The probability of each class. Throws Error that names a file that cannot be used.
   std::vector<double> operator()(const std::filesystem::path& path) {
     auto sample = views_.read(path);

@@ -42,12 +42,14 @@ struct TopK {
   std::int64_t first = 0;
   std::int64_t among_five = 0;
 
+  /// Of equal scores the first class comes first; one that is not a number counts against the label.
   template <class Scores>
   void add(const Scores& scores, std::int64_t label) {
     const auto own = scores[static_cast<std::size_t>(label)];
+    const auto at = static_cast<std::size_t>(label);
     std::size_t before = 0;
     for (std::size_t i = 0; i < scores.size(); ++i) {
-      before += scores[i] > own || (scores[i] == own && i < static_cast<std::size_t>(label)) ? 1 : 0;
+      if (i != at && !(i < at ? scores[i] < own : scores[i] <= own)) ++before;
     }
     ++samples;
     first += before < 1 ? 1 : 0;

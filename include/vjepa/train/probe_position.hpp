@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <map>
@@ -8,9 +9,11 @@
 #include <vector>
 
 #include "vjepa/core/error.hpp"
+#include "vjepa/core/view.hpp"
 #include "vjepa/io/checkpoint.hpp"
 #include "vjepa/io/json.hpp"
 #include "vjepa/io/state_dict.hpp"
+#include "vjepa/train/feature_scale.hpp"
 #include "vjepa/train/probe_config.hpp"
 #include "vjepa/train/probe_metrics.hpp"
 #include "vjepa/train/probe_results.hpp"
@@ -25,6 +28,7 @@ struct ProbePosition {
   std::int64_t steps = 0;  // trained
   double loss = 0;         // sum over the steps of the epoch under way
   TopK train;              // of the epoch under way
+  FeatureScale scale;      // of what the linear classifier sees; empty until the training set has been read
   ProbeResults results;
 
   static constexpr const char* format = "vjepa probe";
@@ -34,6 +38,7 @@ struct ProbePosition {
     state.add("run.loss", {1}, std::vector<double>{loss});
     state.add("run.train", {3}, counts(train));
     state.add("run.nearest", {3}, counts(results.nearest));
+    scale.save(state);
     const std::vector<double> table = results.table();
     const auto columns = static_cast<Index>(ProbeEpoch::fields.size());
     if (!table.empty()) state.add("run.epochs", {static_cast<Index>(table.size()) / columns, columns}, table);
@@ -51,12 +56,14 @@ struct ProbePosition {
             {"encoder_sha256", encoder},
             {"settings", probe_settings(config).dump()},
             {"sets_sha256", sets.digest},
+            {"train_skipped", train_skipped().dump(-1, ' ', false, Json::error_handler_t::replace)},
             {"classes", Json(sets.classes).dump()}};
   }
 
   /// Reads both. Throws Error that says what does not fit: another kind of file, other settings, another encoder, other
   /// videos or labels.
-  void load(const Checkpoint& file, const ProbeConfig& config, const std::string& encoder, const ProbeSets& sets) {
+  void load(const Checkpoint& file, const ProbeConfig& config, const std::string& encoder, const ProbeSets& sets,
+            Index dim) {
     const std::string path = file.path().string();
     if (file.metadata("format") != format) fail(path, ": not the state of a frozen evaluation");
     check_same_run(file, config, encoder, sets);
@@ -70,7 +77,9 @@ struct ProbePosition {
     loss = sum[0];
     train = top_k(file, "run.train");
     results.nearest = top_k(file, "run.nearest");
-    if (const StoredTensor* table = file.find("run.epochs")) results.read_table(table->as<double>());
+    scale.load(file, dim);
+    read_train_skipped(file);
+    if (const StoredTensor* table = file.find("run.epochs")) results.read_table(table->as<double>(), path);
   }
 
  private:
@@ -79,6 +88,19 @@ struct ProbePosition {
     const auto counts = file.at(name).as<std::int64_t>();
     if (counts.size() != 3) fail(file.path().string(), ": '", name, "' is not three numbers");
     return {counts[0], counts[1], counts[2]};
+  }
+
+  /// The reasons, or null where the training set has not been read.
+  Json train_skipped() const { return results.train_skipped ? Json(*results.train_skipped) : Json(); }
+  void read_train_skipped(const Checkpoint& file) {
+    results.train_skipped.reset();
+    const Json reasons = Json::parse(file.metadata("train_skipped").value_or("null"), nullptr, false);
+    if (reasons.is_null()) return;
+    const auto is_text = [](const Json& reason) { return reason.is_string(); };
+    if (!reasons.is_array() || !std::all_of(reasons.begin(), reasons.end(), is_text)) {
+      fail(file.path().string(), ": the run's 'train_skipped' is no list of texts");
+    }
+    results.train_skipped = reasons.get<std::vector<std::string>>();
   }
 
   /// A run is resumed as it was begun; with other values it would be another run.

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "vjepa/core/error.hpp"
 #include "vjepa/core/view.hpp"
 #include "vjepa/io/atomic_file.hpp"
 #include "vjepa/io/json.hpp"
@@ -50,7 +51,12 @@ struct ProbeResults {
     }
     return values;
   }
-  void read_table(const std::vector<double>& values) {
+  /// Throws Error, naming the file, when these are no whole rows.
+  void read_table(const std::vector<double>& values, const std::string& file) {
+    if (values.size() % ProbeEpoch::fields.size() != 0) {
+      fail(file, ": its figures of epochs are ", values.size(), " numbers, not ", ProbeEpoch::fields.size(),
+           " for each");
+    }
     epochs.assign(values.size() / ProbeEpoch::fields.size(), {});
     for (std::size_t i = 0; i < values.size(); ++i) {
       epochs[i / ProbeEpoch::fields.size()].*ProbeEpoch::fields[i % ProbeEpoch::fields.size()] = values[i];

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -78,18 +79,18 @@ class ProbeRun {
         ipe_((sets_.train.size() + config.optimization.batch_size - 1) / config.optimization.batch_size),
         encoder_(ctx, Checkpoint(config.pretrain.path()), frozen_encoder_options(config)),
         validation_(encoder_, fixed_view_reader(config, validation_views(config), decoder_),
-                    {.wants_tokens = true,
-                     .keeps_tokens = fits_cache(sets_.val, validation_views(config)),
-                     .folder = cache_folder()}),
+                    {.wants_tokens = true, .keeps_tokens = fits_cache(validation_tokens()), .folder = cache_folder()}),
         training_(encoder_, fixed_view_reader(config, training_views(config), decoder_),
                   {.wants_tokens = config.probe.fixed_train_views,
-                   .keeps_tokens = fits_cache(sets_.train, training_views(config)),
+                   .keeps_tokens = fits_cache(validation_tokens() + training_tokens()),
                    .folder = cache_folder()}),
         trainer_(ctx, config, ipe_),
-        neighbours_(config.data.num_classes, config.probe.knn_k, config.probe.knn_temperature),
+        neighbours_(new_neighbours()),
         confusion_(sets_.classes) {
     start();
   }
+
+  ProbeRun(const ProbeRun&) = delete;
 
   const ProbeFiles& files() const { return files_; }
   const ProbeSets& sets() const { return sets_; }
@@ -101,7 +102,7 @@ class ProbeRun {
   /// no file can be read, one not written, or the loss is not finite.
   bool run() {
     const Index epochs = config_.optimization.num_epochs;
-    if (config_.probe.cache_gb > 0 && !fits_cache(sets_.val, validation_views(config_))) {
+    if (config_.probe.cache_gb > 0 && !fits_cache(validation_tokens())) {
       std::fprintf(stderr, "note: the validation tokens take more than probe.cache_gb = %g; each epoch encodes anew\n",
                    config_.probe.cache_gb);
     }
@@ -132,10 +133,15 @@ class ProbeRun {
   std::filesystem::path cache_folder() const {
     return config_.probe.cache_gb > 0 ? files_.features() : std::filesystem::path();
   }
-  /// Whether the tokens of all files of a list may be kept.
-  bool fits_cache(const VideoList& list, const ViewShape& views) const {
-    const auto values = static_cast<double>(list.size() * views.segments * views.views * encoder_.tokens() * dim);
-    return values * sizeof(Scalar<D>) <= config_.probe.cache_gb * 1e9;
+  /// Tokens of the views of all files.
+  Index tokens_of(const VideoList& list, const ViewShape& views) const {
+    return list.size() * views.segments * views.views * encoder_.tokens();
+  }
+  Index validation_tokens() const { return tokens_of(sets_.val, validation_views(config_)); }
+  Index training_tokens() const { return tokens_of(sets_.train, training_views(config_)); }
+  /// Whether so many may be kept.
+  bool fits_cache(Index tokens) const {
+    return static_cast<double>(tokens * dim) * sizeof(Scalar<D>) <= config_.probe.cache_gb * 1e9;
   }
   int threads() const { return std::max(1, config_.data.num_workers); }
 
@@ -144,8 +150,8 @@ class ProbeRun {
     std::filesystem::create_directories(files_.folder, error);
     if (error) fail("logging.folder ", files_.folder.string(), ": cannot be made: ", error.message());
     const bool been = std::filesystem::exists(files_.latest());
-    if (been && (options_.resume || config_.resume_checkpoint)) return load();
     if (been && !options_.overwrite) {
+      if (options_.resume || config_.resume_checkpoint) return load();
       fail(files_.latest().string(),
            ": a run has been here; go on with --resume, begin anew with --overwrite, or choose another logging.folder");
     }
@@ -247,7 +253,7 @@ class ProbeRun {
       mean = mean_tokens<D>(
           *ctx_, Seq<const Scalar<D>>(tokens.data(), 1, tokens.extent(0) * tokens.extent(1), tokens.extent(2)));
     }
-    const std::vector<float> scaled = scale_(mean);
+    const std::vector<float> scaled = position_.scale(mean);
     means.insert(means.end(), scaled.begin(), scaled.end());
   }
 
@@ -278,23 +284,41 @@ class ProbeRun {
     return mean_softmax(trainer_.logits(x), config_.data.num_classes);
   }
 
+  NearestNeighbours new_neighbours() const {
+    return {config_.data.num_classes, config_.probe.knn_k, config_.probe.knn_temperature};
+  }
+
+  /// Whether the validation set is still to be told by nearest neighbours.
+  bool vote_due() const { return config_.probe.knn && position_.results.nearest.samples == 0; }
+
   /// What nearest neighbours and the linear probe's scale are made of: the means of the training set in fixed views.
-  /// False when interrupted.
+  /// A resumed run that has both already does without. False when interrupted.
   bool read_training_means() {
-    if (!config_.probe.knn && !config_.probe.linear) return true;
-    position_.results.train_skipped = std::vector<std::string>();
-    return each_fixed(
-        training_, sets_.train, threads(), "training means", options_.interrupted,
-        [&](Index i, const auto& features) {
-          scale_.add(features.mean);
-          neighbours_.add(features.mean, sets_.train.label(i));
-        },
-        [&](const std::string& reason) { position_.results.train_skipped->push_back(reason); });
+    if (!vote_due() && !(config_.probe.linear && position_.scale.empty())) return true;
+    FeatureMoments moments;
+    std::vector<std::string> skipped;
+    neighbours_ = new_neighbours();
+    if (!each_fixed(
+            training_, sets_.train, threads(), "training means", options_.interrupted,
+            [&](Index i, const auto& features) {
+              const auto finite = [](float v) { return std::isfinite(v); };
+              if (!std::all_of(features.mean.begin(), features.mean.end(), finite)) {
+                return skipped.push_back(sets_.train.path(i).string() + ": its features are not finite");
+              }
+              moments.add(features.mean);
+              neighbours_.add(features.mean, sets_.train.label(i));
+            },
+            [&](const std::string& reason) { skipped.push_back(reason); })) {
+      return false;
+    }
+    position_.scale = moments.scale();
+    position_.results.train_skipped = std::move(skipped);
+    return true;
   }
 
   /// Evaluates on the validation set. False when interrupted.
   bool evaluate() {
-    const bool vote = config_.probe.knn && position_.results.nearest.samples == 0;
+    const bool vote = vote_due();
     const JoinedTokens joined = joined_tokens(config_, encoder_.grid(), validation_views(config_));
     confusion_ = ConfusionMatrix(sets_.classes);
     val_ = linear_ = {};
@@ -305,7 +329,7 @@ class ProbeRun {
       const std::vector<double> p = probabilities(joined, features);
       val_.add(p, label);
       confusion_.add(static_cast<std::size_t>(label), ranked(p).front());
-      if (config_.probe.linear) linear_.add(trainer_.linear_logits(scale_(features.mean)), label);
+      if (config_.probe.linear) linear_.add(trainer_.linear_logits(position_.scale(features.mean)), label);
       if (vote) nearest.add(features.mean, label);
     };
     if (!each_fixed(validation_, sets_.val, threads(), "validation", options_.interrupted, use,
@@ -371,7 +395,7 @@ class ProbeRun {
 
   void load() {
     const Checkpoint file(files_.latest());
-    position_.load(file, config_, encoder_.digest(), sets_);
+    position_.load(file, config_, encoder_.digest(), sets_, dim);
     trainer_.load(file, position_.steps);
   }
 
@@ -387,7 +411,6 @@ class ProbeRun {
   Fixed training_;
   Trainer trainer_;
   NearestNeighbours neighbours_;
-  FeatureScale scale_;
   ProbePosition position_;
   ConfusionMatrix confusion_;  // of the latest evaluation, like the two below
   TopK val_;

@@ -43,6 +43,7 @@ class ProbeTrainer {
         classes_(config.data.num_classes),
         attentive_(ctx, Attentive{.depth = config.probe.depth, .classes = classes_}, config.seed, 0),
         linear_(ctx, Linear{.classes = classes_}, config.seed, 1),
+        linear_wanted_(config.probe.linear),
         loss_(ctx, 1) {
     const Index total = options_.num_epochs * iterations_per_epoch;
     lr_ = {.start = options_.start_lr,
@@ -148,7 +149,11 @@ class ProbeTrainer {
       fail("the loss is ", loss, " and its gradient has norm ", norm, " at step ", step_,
            "; the weights keep the values before it. Try a lower optimization.lr or a longer warmup");
     }
-    linear_.update(*ctx_, lr, decay, options_.clip_grad);
+    const double linear_norm = linear_.update(*ctx_, lr, decay, options_.clip_grad);
+    if (linear_wanted_ && !std::isfinite(linear_norm)) {
+      fail("the gradient of the linear probe has norm ", linear_norm, " at step ", step_,
+           "; try a lower optimization.lr, or probe.linear: false");
+    }
     ++step_;
   }
 
@@ -157,6 +162,7 @@ class ProbeTrainer {
   Index classes_;
   Trainable<D, Attentive> attentive_;
   Trainable<D, Linear> linear_;
+  bool linear_wanted_;
   Array<D, Grad<D>> loss_;
   Workspace<D> workspace_;
   WarmupCosine lr_;
