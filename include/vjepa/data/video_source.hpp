@@ -8,6 +8,7 @@ extern "C" {
 #include <libavdevice/avdevice.h>
 }
 
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -97,7 +98,7 @@ class VideoSource {
   }
 
   /// Reads packets until one of the video is there; false at the end. A file that ends too early has ended; a stream
-  /// that does is a VideoError.
+  /// that does, or a file that its disk does not give, is a VideoError.
   bool next_packet(AVPacket& packet) {
     for (;;) {
       av_packet_unref(&packet);
@@ -107,6 +108,11 @@ class VideoSource {
       if (e < 0 && wait_ && e != AVERROR_EOF && !wait_->interrupted()) {
         if (wait_->timed_out()) bad("sent no data for ", wait_->timeout, " seconds");
         bad("broke off: ", ffmpeg::reason(e));
+      }
+      if (e < 0 && !wait_) {
+        // What a demuxer returns differs: to some, the end is an error, and a failed read the end.
+        if (format_->pb->error < 0) bad("cannot be read to its end: ", ffmpeg::reason(format_->pb->error));
+        if (e == AVERROR(ENOMEM)) bad("cannot be read to its end: ", ffmpeg::reason(e));
       }
       if (e < 0) return false;
       if (packet.stream_index == stream_ && packet.size > 0) return true;
