@@ -14,6 +14,7 @@
 
 #include "catch.hpp"
 #include "vjepa/core/random.hpp"
+#include "vjepa/data/video_cache.hpp"
 #include "vjepa/data/video_writer.hpp"
 
 using namespace vjepa;
@@ -186,6 +187,27 @@ TEST_CASE("frames are turned as the file says") {
     }
     CHECK(equal);
   }
+}
+
+TEST_CASE("a video whose pictures change their size gives a frame in one size, whatever was read before") {
+  silence_ffmpeg();
+  const TemporaryFolder folder;
+  write_video(folder.path() / "small.ts", numbered(40));
+  write_video(folder.path() / "large.ts", Frames(40, 2 * height, 3 * width));
+  const fs::path path = folder.path() / "both.ts";
+  write_bytes(path, bytes_of(folder.path() / "small.ts") + bytes_of(folder.path() / "large.ts"));
+  const std::array<Index, 1> late = {60};
+  VideoReader reader(path);
+  const Frames before = reader.read(late);
+  CHECK(before.height == height);
+  CHECK(before.width == width);
+  CHECK(number_in(reader.read(std::array<Index, 1>{39}), 0) == 39);
+  VideoReader whole(path);
+  const DecodedVideo decoded(whole);
+  std::vector<Frames> after;
+  decoded.read({{60}}, after);
+  CHECK(after.front().height == height);
+  CHECK((after.front().pixels == before.pixels));
 }
 
 TEST_CASE("what is no video, or not whole, is an error that says why") {

@@ -17,14 +17,17 @@ extern "C" {
 namespace vjepa {
 
 /// Turns decoded pictures of one stream into RGB as they are meant to be seen: turned as the file says, in the file's
-/// own colour matrix and range, all in the size of the first. HDR is not tone-mapped; pixels that are not square stay
-/// so.
+/// own colour matrix and range, all in the size that the file states, or of the first where it states none. HDR is not
+/// tone-mapped; pixels that are not square stay so.
 class PictureConverter {
  public:
   PictureConverter() = default;
-  explicit PictureConverter(const AVStream& stream) { read_orientation(stream); }
+  explicit PictureConverter(const AVStream& stream) {
+    read_orientation(stream);
+    set_size(stream.codecpar->height, stream.codecpar->width);
+  }
 
-  /// As shown; 0 before the first picture.
+  /// As shown; 0 before the first picture where the file states no size.
   Index height() const { return height_; }
   Index width() const { return width_; }
   /// Whether the last picture came from hardware.
@@ -34,10 +37,7 @@ class PictureConverter {
   void convert(const AVFrame& decoded) {
     from_hardware_ = decoded.hw_frames_ctx != nullptr;
     const AVFrame& frame = from_hardware_ ? downloaded(decoded) : decoded;
-    if (width_ == 0) {
-      width_ = transposed_ ? frame.height : frame.width;
-      height_ = transposed_ ? frame.width : frame.height;
-    }
+    if (width_ == 0) set_size(frame.height, frame.width);
     const int columns = static_cast<int>(transposed_ ? height_ : width_);
     const int rows = static_cast<int>(transposed_ ? width_ : height_);
     // Bit-exact and accurate: the same pixels on every processor.
@@ -89,6 +89,12 @@ class PictureConverter {
     if (e >= 0) e = av_frame_apply_cropping(downloaded_.get(), AV_FRAME_CROP_UNALIGNED);
     if (e < 0) fail("has a frame that does not come back from the hardware that decoded it: ", ffmpeg::reason(e));
     return *downloaded_;
+  }
+
+  /// Of pictures as decoded.
+  void set_size(int rows, int columns) {
+    height_ = transposed_ ? columns : rows;
+    width_ = transposed_ ? rows : columns;
   }
 
   /// The display matrix turns and mirrors by quarters; x' = a x + c y, y' = b x + d y.

@@ -48,11 +48,9 @@ class VideoReader {
   const std::filesystem::path& path() const { return path_; }
   /// Whether hardware decoded the last frame that was read.
   bool on_hardware() const { return converter_.from_hardware(); }
-  /// Of all frames in RGB.
+  /// Of all frames in RGB; 0 where the file does not state their size and none was read.
   std::size_t bytes() const {
-    const AVCodecParameters& coded = *source_.stream()->codecpar;
-    return static_cast<std::size_t>(frame_count()) * static_cast<std::size_t>(coded.width) *
-           static_cast<std::size_t>(coded.height) * 3;
+    return static_cast<std::size_t>(frame_count() * converter_.height() * converter_.width() * 3);
   }
   /// When a frame is shown, in seconds after the first.
   double seconds(Index number) const {

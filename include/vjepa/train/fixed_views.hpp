@@ -103,7 +103,7 @@ class FixedViews {
  private:
   /// Of the way from a file's bytes to its features: raised when a decoder, sampler, transform or kernel changes what
   /// they are, so that features of before are not found.
-  static constexpr int revision = 1;
+  static constexpr int revision = 2;
 
   static std::string describe(const ViewReader& reader) {
     const ClipSampler& s = reader.sampler;
