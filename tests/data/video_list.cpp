@@ -57,6 +57,25 @@ TEST_CASE("a folder gives its videos in the order of their names, and says when 
   CHECK(list.path(2) == folder.path() / "z.mp4");
 }
 
+TEST_CASE("a source that cannot be added leaves the list as it was") {
+  const TemporaryFolder folder;
+  VideoList list;
+  CHECK_THROWS_WITH(list.add(csv(folder, "/lost.mp4 1\nbad\n")), Contains("list.csv:2"));
+  std::filesystem::create_directories(folder.path() / "classes/a");
+  std::filesystem::create_directories(folder.path() / "classes/b");
+  write_bytes(folder.path() / "classes/a/1.jpg", "x");
+  CHECK_THROWS_WITH(list.add_classes(folder.path() / "classes", is_image_name), Contains("/b: the class is empty"));
+  CHECK(list.size() == 0);
+  list.add(csv(folder, "/b.mp4 2\n"));
+  CHECK_THROWS_WITH(list.add(csv(folder, "/lost.mp4 1\nbad\n")), Contains("list.csv:2"));
+  list.add(csv(folder, "/c.mp4 3\n"));
+  REQUIRE(list.size() == 2);
+  CHECK(list.path(0) == "/b.mp4");
+  CHECK(list.path(1) == "/c.mp4");
+  CHECK(list.label(1) == 3);
+  for (std::uint64_t k = 0; k < 20; ++k) CHECK(list.at(1, k, std::vector<double>{0, 1}) == 1);
+}
+
 TEST_CASE("every video comes once before any comes again; weights choose between sources") {
   const TemporaryFolder folder;
   VideoList list;

@@ -26,10 +26,9 @@ namespace vjepa {
 class VideoList {
  public:
   /// Adds a CSV list or every video in a folder and the folders within it. Throws Error, with the line, for what is
-  /// neither, or empty.
+  /// neither, or empty; the list is then as before.
   void add(const std::filesystem::path& source) {
     std::error_code ignored;
-    const std::size_t before = entries_.size();
     if (std::filesystem::is_directory(source, ignored)) {
       add_folder(source);
     } else if (std::filesystem::is_regular_file(source, ignored)) {
@@ -37,11 +36,10 @@ class VideoList {
     } else {
       fail(source.string(), ": no such list or folder of videos");
     }
-    starts_.push_back(before);
   }
 
   /// Adds every video or image of a folder of class folders, labelled by the order of the classes' names, and returns
-  /// these. Throws Error when there is no class, or one that holds no such file.
+  /// these. Throws Error when there is no class, or one that holds no such file; the list is then as before.
   std::vector<std::string> add_classes(const std::filesystem::path& source,
                                        bool (*wanted)(const std::filesystem::path&)) {
     std::error_code error;
@@ -53,14 +51,16 @@ class VideoList {
     if (error) fail(source.string(), ": cannot be listed: ", error.message());
     if (names.empty()) fail(source.string(), ": holds no class folders");
     std::sort(names.begin(), names.end());
-    starts_.push_back(entries_.size());
+    std::string content;
+    std::vector<Entry> entries;
     for (std::size_t label = 0; label < names.size(); ++label) {
       const std::vector<std::string> paths = files_within(source / names[label], wanted);
       if (paths.empty()) {
         fail((source / names[label]).string(), ": the class is empty: no file in it is named as what is classified");
       }
-      keep(paths, static_cast<std::int64_t>(label));
+      put(paths, static_cast<std::int64_t>(label), content, entries);
     }
+    append(std::make_shared<std::string>(std::move(content)), entries, {});
     return names;
   }
 
@@ -115,7 +115,7 @@ class VideoList {
     auto content = std::make_shared<std::string>(std::filesystem::file_size(source), '\0');
     file.read(content->data(), static_cast<std::streamsize>(content->size()));
     if (!file) fail(source.string(), ": cannot be read to its end");
-    const std::size_t before = entries_.size();
+    std::vector<Entry> entries;
     const std::string_view text = *content;
     std::int64_t number = 0;
     for (std::size_t begin = 0; begin < text.size();) {
@@ -123,12 +123,11 @@ class VideoList {
       const std::size_t next = end + 1;
       if (end > begin && text[end - 1] == '\r') --end;
       ++number;
-      if (end > begin) entries_.push_back(parse(text, begin, end, source, number));
+      if (end > begin) entries.push_back(parse(text, begin, end, source, number));
       begin = next;
     }
-    if (entries_.size() == before) fail(source.string(), ": lists no videos; a line is: path label");
-    texts_.push_back(std::move(content));
-    lists_.push_back(source);
+    if (entries.empty()) fail(source.string(), ": lists no videos; a line is: path label");
+    append(std::move(content), entries, source);
   }
 
   Entry parse(std::string_view text, std::size_t begin, std::size_t end, const std::filesystem::path& source,
@@ -161,21 +160,32 @@ class VideoList {
   void add_folder(const std::filesystem::path& source) {
     const std::vector<std::string> paths = files_within(source, is_video_name);
     if (paths.empty()) fail(source.string(), ": holds no files that are named as videos are (.mp4, .avi, .mkv, ...)");
-    keep(paths, 0);
+    std::string content;
+    std::vector<Entry> entries;
+    put(paths, 0, content, entries);
+    append(std::make_shared<std::string>(std::move(content)), entries, {});
   }
 
-  void keep(const std::vector<std::string>& paths, std::int64_t label) {
-    auto content = std::make_shared<std::string>();
+  /// Adds paths to the text and the entries of a source, quoted.
+  void put(const std::vector<std::string>& paths, std::int64_t label, std::string& content,
+           std::vector<Entry>& entries) const {
     for (const std::string& path : paths) {
       std::string quoted = "\"";
       for (const char c : path) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
       quoted += '"';
-      entries_.push_back({static_cast<std::uint32_t>(texts_.size()), static_cast<std::uint32_t>(quoted.size()),
-                          content->size(), label});
-      *content += quoted;
+      entries.push_back({static_cast<std::uint32_t>(texts_.size()), static_cast<std::uint32_t>(quoted.size()),
+                         content.size(), label});
+      content += quoted;
     }
+  }
+
+  /// Adds a source that was read to its end: entries of a text, and the CSV list that this is, if any.
+  void append(std::shared_ptr<const std::string> content, const std::vector<Entry>& entries,
+              const std::filesystem::path& list) {
     texts_.push_back(std::move(content));
-    lists_.emplace_back();
+    lists_.push_back(list);
+    starts_.push_back(entries_.size());
+    entries_.insert(entries_.end(), entries.begin(), entries.end());
   }
 
   static std::string unquoted(std::string_view field) {
@@ -198,9 +208,9 @@ class VideoList {
     return static_cast<Index>(starts_[source]) + random.below(static_cast<Index>(end - starts_[source]));
   }
 
-  std::vector<std::shared_ptr<const std::string>> texts_;
-  std::vector<std::filesystem::path> lists_;  // the CSV list that each text was read from; empty for folders
-  std::vector<std::size_t> starts_;           // the first entry of each source
+  std::vector<std::shared_ptr<const std::string>> texts_;  // of each source
+  std::vector<std::filesystem::path> lists_;               // the CSV list that each is; empty for folders
+  std::vector<std::size_t> starts_;                        // the first entry of each
   std::vector<Entry> entries_;
 };
 
