@@ -76,6 +76,24 @@ TEST_CASE("a source that cannot be added leaves the list as it was") {
   for (std::uint64_t k = 0; k < 20; ++k) CHECK(list.at(1, k, std::vector<double>{0, 1}) == 1);
 }
 
+TEST_CASE("links are followed, and a folder is entered once wherever they lead") {
+  const TemporaryFolder folder;
+  const auto videos = folder.path() / "videos";
+  std::filesystem::create_directories(videos / "sub");
+  std::filesystem::create_directories(folder.path() / "beside");
+  for (const char* name : {"videos/a.mp4", "videos/sub/b.mp4", "beside/c.mp4"}) write_bytes(folder.path() / name, "x");
+  for (const char* name : {"back", "round"}) std::filesystem::create_directory_symlink(videos, videos / name);
+  std::filesystem::create_directory_symlink(videos / "sub", videos / "early");
+  std::filesystem::create_directory_symlink(folder.path() / "beside", videos / "sub/out");
+  std::filesystem::create_directory_symlink(videos, folder.path() / "beside/home");
+  VideoList list;
+  list.add(videos);
+  REQUIRE(list.size() == 3);
+  CHECK(list.path(0) == videos / "a.mp4");
+  CHECK(list.path(1) == videos / "sub/b.mp4");
+  CHECK(list.path(2) == videos / "sub/out/c.mp4");
+}
+
 TEST_CASE("every video comes once before any comes again; weights choose between sources") {
   const TemporaryFolder folder;
   VideoList list;

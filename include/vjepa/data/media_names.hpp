@@ -1,13 +1,17 @@
 #pragma once
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <filesystem>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "vjepa/core/error.hpp"
@@ -40,20 +44,27 @@ inline bool is_image_name(const std::filesystem::path& path) {
 }
 
 /// The files of a folder and the folders within it whose names are `wanted`, sorted: the order of a folder differs from
-/// machine to machine. Links are followed. Throws Error when the folder cannot be listed.
+/// machine to machine. Links are followed, but no folder is entered twice: links may lead in a circle. Throws Error
+/// when a folder cannot be listed.
 inline std::vector<std::string> files_within(const std::filesystem::path& folder,
                                              bool (*wanted)(const std::filesystem::path&)) {
   std::vector<std::string> paths;
-  const auto options = std::filesystem::directory_options::follow_directory_symlink |
-                       std::filesystem::directory_options::skip_permission_denied;
-  std::error_code error;
-  for (std::filesystem::recursive_directory_iterator it(folder, options, error), end; it != end && !error;
-       it.increment(error)) {
-    std::error_code ignored;
-    if (wanted(it->path()) && it->is_regular_file(ignored)) paths.push_back(it->path().string());
-    if (it.depth() > 64) it.disable_recursion_pending();  // links in a circle
+  std::set<std::pair<dev_t, ino_t>> entered;
+  // Those still to enter, by name, links last: a folder that links lead to as well keeps its own name.
+  std::set<std::pair<bool, std::filesystem::path>> folders{{false, folder}};
+  while (!folders.empty()) {
+    const std::filesystem::path next = folders.extract(folders.begin()).value().second;
+    struct stat status {};
+    if (::stat(next.c_str(), &status) == 0 && !entered.emplace(status.st_dev, status.st_ino).second) continue;
+    std::error_code error;
+    const auto options = std::filesystem::directory_options::skip_permission_denied;
+    for (std::filesystem::directory_iterator it(next, options, error), end; it != end && !error; it.increment(error)) {
+      std::error_code ignored;
+      if (it->is_directory(ignored)) folders.emplace(it->is_symlink(ignored), it->path());
+      if (wanted(it->path()) && it->is_regular_file(ignored)) paths.push_back(it->path().string());
+    }
+    if (error) fail(next.string(), ": cannot be listed: ", error.message());
   }
-  if (error) fail(folder.string(), ": cannot be listed: ", error.message());
   std::sort(paths.begin(), paths.end());
   return paths;
 }
