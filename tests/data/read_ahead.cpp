@@ -1,8 +1,10 @@
 #include "vjepa/data/read_ahead.hpp"
 
 #include <atomic>
+#include <barrier>
 #include <optional>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "catch.hpp"
@@ -53,6 +55,30 @@ TEST_CASE("a source that fails gives what it had, then its error, and the others
   CHECK(numbers.next(1) == 1);
   CHECK_THROWS_WITH(numbers.next(1), "broken");
   CHECK(taken(numbers, 2) == std::vector<int>{1, 2});
+}
+
+TEST_CASE("what a source has given is forgotten, and there is no more of it however often it is asked for") {
+  Numbers numbers(3, 2, 4, Numbers::Full::wait, [](Index source, const Numbers::Emit& emit) {
+    if (source == 1) return;
+    emit(static_cast<int>(source));
+    if (source == 2) throw std::runtime_error("broken");
+  });
+  CHECK(taken(numbers, 0) == std::vector<int>{0});
+  CHECK_FALSE(numbers.next(0).has_value());
+  CHECK(taken(numbers, 1).empty());
+  CHECK_FALSE(numbers.next(1).has_value());
+  CHECK(numbers.next(2) == 2);
+  CHECK_THROWS_WITH(numbers.next(2), "broken");
+  CHECK_FALSE(numbers.next(2).has_value());
+}
+
+TEST_CASE("as many sources are read at once as there are threads") {
+  std::barrier together(3);
+  Numbers numbers(6, 3, 2, Numbers::Full::wait, [&](Index source, const Numbers::Emit& emit) {
+    together.arrive_and_wait();
+    emit(static_cast<int>(source));
+  });
+  for (int source = 0; source < 6; ++source) CHECK(numbers.next(source) == source);
 }
 
 TEST_CASE("a full queue drops its oldest items where it must keep up") {

@@ -10,6 +10,7 @@
 #include "vjepa/data/video_writer.hpp"
 #include "vjepa/io/safetensors.hpp"
 #include "vjepa/model/vit.hpp"
+#include "vjepa/train/fixed_pass.hpp"
 #include "vjepa/train/joined_tokens.hpp"
 
 using namespace vjepa;
@@ -141,6 +142,32 @@ TEST_CASE("kept features that are damaged are made anew") {
   CHECK(second.encoded);
   CHECK(second.features.tokens == first.features.tokens);
   CHECK_FALSE(f.features(f.video).encoded);
+}
+
+TEST_CASE("a pass gives the files in order and reads no further ahead than the next few, on any number of threads") {
+  for (const int threads : {1, 2}) {
+    Fixture f;
+    const auto videos = f.folder.path() / "videos";
+    std::filesystem::create_directory(videos);
+    const auto video = [&](Index i) { return videos / text(static_cast<char>('a' + i), ".mp4"); };
+    for (Index i = 0; i < 24; ++i) std::filesystem::copy(f.video, video(i));
+    VideoList list;
+    list.add(videos);
+    auto frozen = f.encoder();
+    FixedViews<D, Encoder> fixed(frozen, Fixture::views(), {.folder = {}});
+    // Two threads hold ten files at most: the one in use, seven that were read and two that are.
+    std::vector<Index> used;
+    int skipped = 0;
+    const auto use = [&](Index i, const ViewFeatures<float>& features) {
+      CHECK(features.mean.size() == 12);
+      used.push_back(i);
+      for (Index later = 10; i == 0 && later < 24; ++later) std::filesystem::remove(video(later));
+    };
+    CHECK(each_fixed(
+        fixed, list, threads, "pass", [] { return false; }, use, [&](const std::string&) { ++skipped; }));
+    CHECK(used == std::vector<Index>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+    CHECK(skipped == 14);
+  }
 }
 
 TEST_CASE("an encoder of another size is refused with what does not fit") {

@@ -41,7 +41,8 @@ class ReadAhead {
     for (std::thread& t : threads_) t.join();
   }
 
-  /// The next item of a source, nothing at its end. Sources are taken in order, each to its end.
+  /// The next item of a source, nothing at its end. Sources are taken in order; one that has given all is forgotten,
+  /// whether or not its end was asked for.
   std::optional<Item> next(Index source) {
     std::unique_lock lock(mutex_);
     wanted_ = source;
@@ -49,8 +50,8 @@ class ReadAhead {
     auto queue = queues_.end();
     changed_.wait(lock, [&] {
       queue = queues_.find(source);
-      const bool known = queue != queues_.end();
-      return stopping_ || (known && (!queue->second.items.empty() || queue->second.ended));
+      if (queue == queues_.end()) return stopping_ || source < next_source_;
+      return stopping_ || !queue->second.items.empty() || queue->second.ended;
     });
     if (queue == queues_.end()) return std::nullopt;
     if (queue->second.items.empty()) {
@@ -62,6 +63,7 @@ class ReadAhead {
     Item item = std::move(queue->second.items.front());
     queue->second.items.pop_front();
     --held_;
+    if (queue->second.done()) queues_.erase(queue);
     lock.unlock();
     changed_.notify_all();
     return item;
@@ -87,6 +89,9 @@ class ReadAhead {
     std::deque<Item> items;
     bool ended = false;
     std::exception_ptr error;
+
+    /// Whether it has nothing more to give.
+    bool done() const { return ended && items.empty() && !error; }
   };
 
   void work() {
@@ -105,6 +110,7 @@ class ReadAhead {
       lock.lock();
       queue.error = error;
       queue.ended = true;
+      if (queue.done()) queues_.erase(source);
       lock.unlock();
       changed_.notify_all();
     }
@@ -129,7 +135,7 @@ class ReadAhead {
   }
 
   Index sources_;
-  std::map<Index, Queue> queues_;  // of the sources that are read, or not yet taken to their end
+  std::map<Index, Queue> queues_;  // of the sources that are read, or have something to give
   std::size_t capacity_;
   Full full_;
   Read read_;

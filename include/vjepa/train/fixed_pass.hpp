@@ -22,23 +22,20 @@ bool each_fixed(FixedViews<D, Encoder>& views, const VideoList& list, int thread
     typename FixedViews<D, Encoder>::Sample sample;
     std::string error;
   };
-  constexpr Index group = 16;  // files that a thread reads in turn
   const Index count = list.size();
-  ReadAhead<Item> ahead((count + group - 1) / group, threads, 2 * static_cast<std::size_t>(threads) + 2,
-                        ReadAhead<Item>::Full::wait, [&](Index g, const auto& emit) {
-                          for (Index i = g * group; i < std::min(count, (g + 1) * group); ++i) {
-                            Item item;
-                            try {
-                              item.sample = views.read(list.path(i));
-                            } catch (const Error& e) {
-                              item.error = e.what();
-                            }
-                            if (!emit(std::move(item))) return;
+  ReadAhead<Item> ahead(count, threads, 2 * static_cast<std::size_t>(threads) + 2, ReadAhead<Item>::Full::wait,
+                        [&](Index i, const auto& emit) {
+                          Item item;
+                          try {
+                            item.sample = views.read(list.path(i));
+                          } catch (const Error& e) {
+                            item.error = e.what();
                           }
+                          emit(std::move(item));
                         });
   Progress progress(what, count, std::max<Index>(1, count / 4));
   for (Index i = 0; i < count; ++i) {
-    Item item = std::move(*ahead.next(i / group));
+    Item item = std::move(*ahead.next(i));
     if (item.error.empty()) {
       views.complete(item.sample);
       use(i, item.sample.features);

@@ -196,17 +196,15 @@ class ProbeRun {
     const Index steps = static_cast<Index>((epoch + 1) * ipe_ - first);
     if (steps == 0) return true;
     const Index batch = config_.optimization.batch_size;
-    ReadAhead<TrainSample> ahead(steps, threads(), static_cast<std::size_t>(2 * batch + threads()),
+    const Index done = (first - epoch * ipe_) * batch;  // samples
+    ReadAhead<TrainSample> ahead(sets_.train.size() - done, threads(), static_cast<std::size_t>(2 * batch + threads()),
                                  ReadAhead<TrainSample>::Full::wait, [&](Index i, const auto& emit) {
-                                   const Index step = first - epoch * ipe_ + i;
-                                   const Index begin = epoch * sets_.train.size() + step * batch;
-                                   for (Index task = begin; task < begin + batch_size(step); ++task) {
-                                     if (!emit(read_training(static_cast<std::uint64_t>(task)))) return;
-                                   }
+                                   const Index task = epoch * sets_.train.size() + done + i;
+                                   emit(read_training(static_cast<std::uint64_t>(task)));
                                  });
     Progress progress(text("epoch ", epoch + 1), ipe_, std::max<Index>(1, ipe_ / 10));
     for (Index step = 0; step < steps; ++step) {
-      train_step(ahead, step, progress);
+      train_step(ahead, step * batch, progress);
       char note[64];
       std::snprintf(note, sizeof(note), "loss %.4f  train %.2f %%",
                     position_.loss / static_cast<double>(position_.steps - epoch * ipe_), position_.train.top1());
@@ -216,7 +214,8 @@ class ProbeRun {
     return true;
   }
 
-  void train_step(ReadAhead<TrainSample>& ahead, Index step, Progress& progress) {
+  /// One step on the samples from `begin` on.
+  void train_step(ReadAhead<TrainSample>& ahead, Index begin, Progress& progress) {
     const JoinedTokens joined = joined_tokens(config_, encoder_.grid(), training_views(config_));
     const Index batch = batch_size(position_.steps % ipe_);
     const Sequences one = joined.sequences();
@@ -225,7 +224,7 @@ class ProbeRun {
     std::vector<float> means;
     std::vector<std::int32_t> labels;
     for (Index b = 0; b < batch; ++b) {
-      TrainSample sample = std::move(*ahead.next(step));
+      TrainSample sample = std::move(*ahead.next(begin + b));
       if (!sample.skipped.empty()) progress.clear();
       for (const std::string& reason : sample.skipped) complain(reason);
       labels.push_back(static_cast<std::int32_t>(sets_.train.label(sample.item)));
