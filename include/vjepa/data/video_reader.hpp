@@ -4,9 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <iterator>
-#include <set>
+#include <map>
 #include <span>
 #include <string>
 #include <utility>
@@ -71,27 +70,34 @@ class VideoReader {
   /// again.
   void read(const std::vector<std::vector<Index>>& numbers, std::vector<Frames>& clips) {
     clips.resize(numbers.size());
-    std::set<Index> wanted;
+    Wanted wanted;
     for (std::size_t c = 0; c < numbers.size(); ++c) {
-      for (const Index i : numbers[c]) {
-        if (i < 0 || i >= frame_count()) bad("has ", frame_count(), " frames; there is no frame ", i);
+      for (std::size_t i = 0; i < numbers[c].size(); ++i) {
+        const Index number = numbers[c][i];
+        if (number < 0 || number >= frame_count()) bad("has ", frame_count(), " frames; there is no frame ", number);
+        wanted.emplace(number, Place{&clips[c], static_cast<Index>(i)});
       }
-      wanted.insert(numbers[c].begin(), numbers[c].end());
       clips[c].reshape(static_cast<Index>(numbers[c].size()), converter_.height(), converter_.width());
     }
-    const Take take = [&](Index number, const AVFrame& frame) { put(number, frame, numbers, clips); };
     if (counted_) {
       rewind();
-      decode_counted(wanted, take);
+      decode_counted(wanted);
     } else {
-      decode_wanted(wanted, take);
+      decode_wanted(wanted);
     }
-    if (!wanted.empty()) bad("frame ", *wanted.begin(), " of ", frame_count(), " cannot be decoded");
+    if (!wanted.empty()) bad("frame ", first_of(wanted), " of ", frame_count(), " cannot be decoded");
   }
 
  private:
-  /// Takes the frame of a number that is wanted.
-  using Take = std::function<void(Index, const AVFrame&)>;
+  /// A frame of a clip.
+  struct Place {
+    Frames* clip;
+    Index frame;
+  };
+  /// The numbers still wanted, and every place where each belongs.
+  using Wanted = std::multimap<Index, Place>;
+
+  static Index first_of(const Wanted& wanted) { return wanted.begin()->first; }
 
   template <class... Parts>
   [[noreturn]] void bad(const Parts&... parts) const {
@@ -127,8 +133,8 @@ class VideoReader {
 
   void count_frames() {
     rewind();
-    std::set<Index> none;
-    decode_counted(none, {});
+    Wanted none;
+    decode_counted(none);
     if (frames_counted_ == 0) bad("holds no frame that can be decoded");
   }
 
@@ -149,11 +155,11 @@ class VideoReader {
     }
   }
 
-  void decode_counted(std::set<Index>& wanted, const Take& take) {
+  void decode_counted(Wanted& wanted) {
     Index number = 0;
     const bool counting = wanted.empty();
     decode([&](const AVFrame& frame) {
-      if (wanted.erase(number) == 1) take(number, frame);
+      put(number, frame, wanted);
       ++number;
       return counting || !wanted.empty();
     });
@@ -162,13 +168,13 @@ class VideoReader {
 
   /// Decodes from key frame to key frame. Where a seek did not lead to the frame wanted, as in containers without an
   /// index, decoding begins further back, and at last at the beginning of the file.
-  void decode_wanted(std::set<Index>& wanted, const Take& take) {
+  void decode_wanted(Wanted& wanted) {
     Index back = 0;
     while (!wanted.empty()) {
-      const Index first = *wanted.begin();
+      const Index first = first_of(wanted);
       const bool from_beginning = !seek(first, back);
       if (from_beginning) rewind();
-      decode_run(wanted, first, take);
+      decode_run(wanted, first);
       if (!wanted.contains(first)) continue;
       if (from_beginning) return;
       back = 2 * back + 1;
@@ -176,16 +182,16 @@ class VideoReader {
   }
 
   /// Decodes until the next wanted frame has been passed or, once there was the `first`, is better reached by a seek.
-  void decode_run(std::set<Index>& wanted, Index first, const Take& take) {
+  void decode_run(Wanted& wanted, Index first) {
     decode([&](const AVFrame& frame) {
       const std::int64_t time = frame.best_effort_timestamp;
       const auto at = std::lower_bound(shown_.begin(), shown_.end(), time);
       if (at == shown_.end() || *at != time) return true;
       const Index number = at - shown_.begin();
       const bool damaged = (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0;
-      if (!damaged && wanted.erase(number) == 1) take(number, frame);
+      if (!damaged) put(number, frame, wanted);
       if (wanted.empty()) return false;
-      const Index next = *wanted.begin();
+      const Index next = first_of(wanted);
       const bool passed = next <= number;
       const bool far = !wanted.contains(first) && next > number + 1 && start_of(next) > time;
       return !passed && !far;
@@ -205,21 +211,22 @@ class VideoReader {
     return true;
   }
 
-  /// Writes a frame to every place where clips have its number.
-  void put(Index number, const AVFrame& frame, const std::vector<std::vector<Index>>& numbers,
-           std::vector<Frames>& clips) {
-    const bool first = converter_.width() == 0;
+  /// Writes a frame to every place where it is wanted.
+  void put(Index number, const AVFrame& frame, Wanted& wanted) {
+    const auto [begin, end] = wanted.equal_range(number);
+    if (begin == end) return;
+    const bool sized = converter_.width() > 0;
     try {
       converter_.convert(frame);
     } catch (const Error& e) {
       bad(e.what());
     }
-    for (std::size_t c = 0; c < numbers.size(); ++c) {
-      if (first) clips[c].reshape(clips[c].count, converter_.height(), converter_.width());
-      for (std::size_t i = 0; i < numbers[c].size(); ++i) {
-        if (numbers[c][i] == number) converter_.copy_to(clips[c].frame(static_cast<Index>(i)));
-      }
+    if (!sized) {
+      for (const auto& [other, place] : wanted)
+        place.clip->reshape(place.clip->count, converter_.height(), converter_.width());
     }
+    for (auto at = begin; at != end; ++at) converter_.copy_to(at->second.clip->frame(at->second.frame));
+    wanted.erase(begin, end);
   }
 
   std::filesystem::path path_;
