@@ -233,6 +233,21 @@ TEST_CASE("what is no video, or not whole, is an error that says why") {
   CHECK_THROWS_WITH(reader.read(beyond), Contains("has 60 frames; there is no frame 60"));
 }
 
+TEST_CASE("more pixels than memory holds are an error that names the file") {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  VJEPA_SKIP("a sanitizer ends the program where memory does not suffice");
+#else
+  silence_ffmpeg();
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "large.pbm";
+  write_bytes(path, "P4 4000 4000\n" + std::string(4000 * 500, '\xaa'));
+  VideoReader reader(path);
+  // 144 TB, more than addresses reach.
+  const std::vector<Index> again(3'000'000, 0);
+  CHECK_THROWS_WITH(reader.read(again), Contains("large.pbm: has frames of 4000x4000; memory does not hold"));
+#endif
+}
+
 TEST_CASE("a file of sound alone is an error that says so") {
   silence_ffmpeg();
   const fs::path sound = VJEPA_MEDIA("edge/torchcodec/nasa_13013.mp4.audio.mp3");

@@ -35,24 +35,27 @@ struct EvalTransform {
     const Index short_side = views == 1 ? size * 256 / 224 : size;
     const bool tall = frames.height > frames.width;
     const Index long_side = short_side * std::max(frames.height, frames.width) / std::min(frames.height, frames.width);
-    const Frames small = resized(frames, tall ? long_side : short_side, tall ? short_side : long_side);
+    const Index height = tall ? long_side : short_side;
+    const Index width = tall ? short_side : long_side;
     for (Index view = 0; view < views; ++view) {
-      const Box box = views == 1 ? middle(small) : along(small, view);
-      for (Index t = 0; t < small.count; ++t) {
-        crop_resized(small.frame(t), small.width, box, size, false, out + (view * 3 * small.count + t) * size * size,
-                     small.count * size * size);
+      // Of the resized frames only what is seen is made: the long side of a strip may be of any length.
+      const Frames seen =
+          resized(frames, height, width, views == 1 ? middle(height, width) : along(height, width, view));
+      for (Index t = 0; t < seen.count; ++t) {
+        crop_resized(seen.frame(t), size, {0, 0, size, size}, size, false,
+                     out + (view * 3 * seen.count + t) * size * size, seen.count * size * size);
       }
     }
   }
 
-  Box middle(const Frames& frames) const {
+  Box middle(Index height, Index width) const {
     const auto half = [](Index rest) { return static_cast<Index>(std::lrint(static_cast<double>(rest) / 2)); };
-    return {half(frames.height - size), half(frames.width - size), size, size};
+    return {half(height - size), half(width - size), size, size};
   }
 
-  Box along(const Frames& frames, Index view) const {
-    const Index start = view * ((std::max(frames.height, frames.width) - size) / (views - 1));
-    return frames.height > frames.width ? Box{start, 0, size, size} : Box{0, start, size, size};
+  Box along(Index height, Index width, Index view) const {
+    const Index start = view * ((std::max(height, width) - size) / (views - 1));
+    return height > width ? Box{start, 0, size, size} : Box{0, start, size, size};
   }
 };
 

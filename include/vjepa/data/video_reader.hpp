@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <iterator>
 #include <map>
+#include <new>
 #include <span>
 #include <string>
 #include <utility>
@@ -58,8 +59,8 @@ class VideoReader {
     return static_cast<double>(shown_.at(at) - shown_.front()) * av_q2d(source_.stream()->time_base);
   }
 
-  /// The frames of these numbers, in the order asked; numbers may repeat. Throws VideoError when one does not exist or
-  /// cannot be decoded.
+  /// The frames of these numbers, in the order asked; numbers may repeat. Throws VideoError when one does not exist,
+  /// cannot be decoded, or memory does not hold them.
   Frames read(std::span<const Index> numbers) {
     std::vector<Frames> one;
     read({{numbers.begin(), numbers.end()}}, one);
@@ -77,7 +78,7 @@ class VideoReader {
         if (number < 0 || number >= frame_count()) bad("has ", frame_count(), " frames; there is no frame ", number);
         wanted.emplace(number, Place{&clips[c], static_cast<Index>(i)});
       }
-      clips[c].reshape(static_cast<Index>(numbers[c].size()), converter_.height(), converter_.width());
+      make_room(clips[c], static_cast<Index>(numbers[c].size()));
     }
     if (counted_) {
       rewind();
@@ -211,6 +212,15 @@ class VideoReader {
     return true;
   }
 
+  void make_room(Frames& clip, Index count) const {
+    try {
+      clip.reshape(count, converter_.height(), converter_.width());
+    } catch (const std::bad_alloc&) {
+      bad("has frames of ", converter_.width(), "x", converter_.height(), "; memory does not hold the ", count,
+          " of a clip; leave the video out, or make it smaller");
+    }
+  }
+
   /// Writes a frame to every place where it is wanted.
   void put(Index number, const AVFrame& frame, Wanted& wanted) {
     const auto [begin, end] = wanted.equal_range(number);
@@ -222,8 +232,7 @@ class VideoReader {
       bad(e.what());
     }
     if (!sized) {
-      for (const auto& [other, place] : wanted)
-        place.clip->reshape(place.clip->count, converter_.height(), converter_.width());
+      for (const auto& [other, place] : wanted) make_room(*place.clip, place.clip->count);
     }
     for (auto at = begin; at != end; ++at) converter_.copy_to(at->second.clip->frame(at->second.frame));
     wanted.erase(begin, end);
