@@ -169,10 +169,11 @@ TEST_CASE("videos that cannot be used are replaced, named once and counted") {
     std::string complaints;
     std::size_t told = 0;
     for (int i = 0; i < 4; ++i) {
-      const ClipBatch& batch = loader.next();
+      const ClipBatch& batch = loader.next([&](const std::string& complaint) {
+        ++told;
+        complaints += complaint + "\n";
+      });
       skipped += batch.skipped;
-      told += batch.complaints.size();
-      for (const auto& c : batch.complaints) complaints += c + "\n";
       clips[workers / 4].push_back(batch.clips);
     }
     CHECK(told == 2);
@@ -191,5 +192,24 @@ TEST_CASE("a list without a video that can be used is an error") {
   VideoList list;
   list.add(folder.path());
   Loader loader(list, small(2), 0);
-  CHECK_THROWS_WITH(loader.next(), Contains("none of the 2 videos can be used"));
+  std::string complaints;
+  CHECK_THROWS_WITH(loader.next([&](const std::string& complaint) { complaints += complaint + "\n"; }),
+                    Contains("none of the 2 videos can be used"));
+  // Each was told of before all had been tried.
+  CHECK_THAT(complaints, Contains("a.mp4: is no video") && Contains("b.mp4: has 0 bytes"));
+}
+
+TEST_CASE("a clip of fewer frames than it is to have names the video") {
+  silence_ffmpeg();
+  const TemporaryFolder folder;
+  write_videos(folder.path());
+  VideoList list;
+  list.add(folder.path());
+  for (const bool filter : {false, true}) {
+    LoaderOptions options = small(1);
+    options.sampler.duration = 0.1;
+    options.filter_short_videos = filter;
+    Loader loader(list, options, 0);
+    CHECK_THROWS_WITH(loader.next(), Contains(".mp4: a clip of 0.1 seconds has fewer than 4 frames"));
+  }
 }

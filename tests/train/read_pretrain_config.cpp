@@ -74,6 +74,9 @@ TEST_CASE("values that cannot work are refused with what would") {
   refuses("data.batch_size=two", "a whole number", "'two'");
   refuses("data.dataset_type=ImageNet", "ImageNet", "VideoDataset");
   refuses("data.datasets_weights=[1, 2]", "2 values", "1 datasets");
+  refuses("data.datasets_weights=[-1]", "'data.datasets_weights' holds -1", "not be negative");
+  refuses("data.datasets_weights=[0]", "'data.datasets_weights' adds up to 0", "above 0");
+  refuses("data.clip_duration=0", "'data.clip_duration' is 0", "above 0");
   refuses("data.mask_type=blocks", "'blocks'", "multiblock3d or random_tube");
   refuses("data_aug.random_resize_scale=[1.0, 0.3]", "must rise", "up to 1");
   refuses("data.clip_part=[0.5, 1.5]", "'data.clip_part'", "up to 1");

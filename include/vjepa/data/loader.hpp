@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -50,8 +51,7 @@ struct ClipBatch {
   std::vector<float> clips;  // [num_clips * batch, 3, frames, size, size], clip 0 of all samples before clip 1
   std::vector<CutClip> cut;  // with `cut_only`, in the place of `clips` and in their order
   std::vector<std::int64_t> labels;
-  std::int64_t skipped = 0;             // videos that could not be used and were replaced
-  std::vector<std::string> complaints;  // of those, the reasons not told by an earlier batch
+  std::int64_t skipped = 0;  // videos that could not be used and were replaced
 };
 
 /// Reads batches ahead on threads of its own. Batch b is a function of the list, the options but for `workers`, and b
@@ -85,23 +85,27 @@ class Loader {
     for (std::thread& t : threads_) t.join();
   }
 
-  /// The next batch; valid until the next call. Throws Error when no video can be used.
-  const ClipBatch& next() {
+  /// Hears why a video cannot be used.
+  using Complain = std::function<void(const std::string&)>;
+
+  /// The next batch; valid until the next call. While it waits, `complain` hears of each video that cannot be used,
+  /// once, in this batch or those read ahead. Throws Error when no video can be used.
+  const ClipBatch& next(const Complain& complain = [](const std::string&) {}) {
     std::unique_lock lock(mutex_);
     Slot& slot = slots_[static_cast<std::size_t>(next_ % ahead)];
-    ready_.wait(lock, [&] { return slot.left == 0 || error_; });
+    for (;;) {
+      ready_.wait(lock, [&] { return slot.left == 0 || error_ || !untold_.empty(); });
+      if (untold_.empty()) break;
+      const std::vector<std::string> reasons = std::exchange(untold_, {});
+      lock.unlock();
+      for (const std::string& reason : reasons) complain(reason);
+      lock.lock();
+    }
     if (error_) std::rethrow_exception(error_);
     std::swap(current_.clips, slot.clips);
     std::swap(current_.cut, slot.cut);
     std::swap(current_.labels, slot.labels);
-    current_.skipped = 0;
-    current_.complaints.clear();
-    for (const auto& sample : slot.skipped) {
-      current_.skipped += static_cast<std::int64_t>(sample.size());
-      for (const auto& [video, reason] : sample) {
-        if (told_.insert(video).second) current_.complaints.push_back(reason);
-      }
-    }
+    current_.skipped = slot.skipped;
     reset(slot);
     ++next_;
     lock.unlock();
@@ -112,14 +116,12 @@ class Loader {
  private:
   static constexpr std::int64_t ahead = 3;  // batches in memory, beside the one in use
 
-  using Skipped = std::vector<std::pair<Index, std::string>>;
-
   struct Slot {
     std::vector<float> clips;
     std::vector<CutClip> cut;
     std::vector<std::int64_t> labels;
-    std::vector<Skipped> skipped;  // of each sample
-    Index left = 0;                // samples still to come
+    std::int64_t skipped = 0;
+    Index left = 0;  // samples still to come
   };
 
   std::int64_t samples() const { return options_.batch_size; }
@@ -132,7 +134,7 @@ class Loader {
     slot.clips.resize(static_cast<std::size_t>(options_.cut_only ? 0 : clips * clip_size()));
     slot.cut.resize(static_cast<std::size_t>(options_.cut_only ? clips : 0));
     slot.labels.assign(static_cast<std::size_t>(samples()), 0);
-    slot.skipped.assign(static_cast<std::size_t>(samples()), {});
+    slot.skipped = 0;
     slot.left = samples();
   }
 
@@ -168,7 +170,7 @@ class Loader {
     const auto key = static_cast<std::uint64_t>(task);
     const auto count = static_cast<std::uint64_t>(list_->size());
     const Permutation others({.seed = options_.seed, .purpose = Purpose::shuffle, .epoch = ~key}, count);
-    Skipped& skipped = slot.skipped[static_cast<std::size_t>(place)];
+    std::string first;
     for (std::uint64_t attempt = 0; attempt <= count; ++attempt) {
       const Index video =
           attempt == 0 ? list_->at(options_.seed, key, options_.weights) : static_cast<Index>(others(attempt - 1));
@@ -176,12 +178,17 @@ class Loader {
         read_clips(video, key, attempt, place, sampled, slot);
         return;
       } catch (const Error& e) {
-        skipped.emplace_back(video, e.what());
+        if (attempt == 0) first = e.what();
+        const std::lock_guard lock(mutex_);
+        ++slot.skipped;
+        if (told_.insert(video).second) {
+          untold_.emplace_back(e.what());
+          ready_.notify_all();
+        }
+        if (stopping_) return;
       }
-      const std::lock_guard lock(mutex_);
-      if (stopping_) return;
     }
-    fail("none of the ", count, " videos can be used; the first: ", skipped.front().second);
+    fail("none of the ", count, " videos can be used; the first: ", first);
   }
 
   void read_clips(Index video, std::uint64_t key, std::uint64_t attempt, Index place, SampledClips& sampled,
@@ -216,10 +223,15 @@ class Loader {
   }
 
   void check_length(const VideoReader& reader) const {
-    const Index span = options_.sampler.span(reader.fps());
-    if (options_.filter_short_videos && reader.frame_count() < span) {
-      fail(reader.path().string(), ": has ", reader.frame_count(), " frames, fewer than the ", span, " of a clip");
+    if (!options_.filter_short_videos) return;
+    const auto bad = [&](const auto&... parts) { fail(reader.path().string(), ": ", parts...); };
+    Index span = 0;
+    try {
+      span = options_.sampler.span(reader.fps());
+    } catch (const Error& e) {
+      bad(e.what());
     }
+    if (reader.frame_count() < span) bad("has ", reader.frame_count(), " frames, fewer than the ", span, " of a clip");
   }
 
   void check_size(const std::filesystem::path& path) const {
@@ -237,14 +249,15 @@ class Loader {
   LoaderOptions options_;
   std::vector<Slot> slots_;  // batch b is read into slot b % ahead
   ClipBatch current_;
-  std::set<Index> told_;
   VideoCache cache_;
 
-  std::mutex mutex_;  // guards what follows, and `left` of the slots
+  std::mutex mutex_;  // guards what follows, and `left` and `skipped` of the slots
   std::condition_variable ready_;
   std::condition_variable space_;
-  std::int64_t next_;       // batch that the caller takes next
-  std::int64_t next_task_;  // sample that a worker takes next
+  std::int64_t next_;                // batch that the caller takes next
+  std::int64_t next_task_;           // sample that a worker takes next
+  std::set<Index> told_;             // videos that cannot be used
+  std::vector<std::string> untold_;  // why, of those that the caller has not heard of
   bool stopping_ = false;
   std::exception_ptr error_;
   std::vector<std::thread> threads_;

@@ -221,12 +221,11 @@ class PretrainRun {
   /// Waits for the clips of a step and stages them.
   void load(Loader& loader, Progress& progress) {
     const auto begin = Clock::now();
-    const ClipBatch& batch = loader.next();
-    waited_ += milliseconds(Clock::now() - begin);
-    if (!batch.complaints.empty()) progress.clear();
-    for (const std::string& complaint : batch.complaints) {
+    const ClipBatch& batch = loader.next([&](const std::string& complaint) {
+      progress.clear();
       std::fprintf(stderr, "skipped: %s\n", complaint.c_str());
-    }
+    });
+    waited_ += milliseconds(Clock::now() - begin);
     skipped_ = batch.skipped;
     if (config_.data.resize_on_device) {
       trainer_.stage(batch.cut);

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,11 +23,30 @@ inline void check_range(const YamlSection& s, const char* key, const std::array<
   s.reject(key, "is [", range[0], ", ", range[1], "]; it must rise, above 0 and up to ", most);
 }
 
+/// Null or the seconds that a clip spans.
+inline std::optional<double> read_clip_duration(YamlSection& s) {
+  const auto duration = s.find<double>("clip_duration");
+  if (duration && !(*duration > 0)) s.reject("clip_duration", "is ", *duration, "; it must be above 0");
+  return duration;
+}
+
 /// Null or a pair: the least and the most of a video that a clip spans.
 inline std::optional<std::array<double, 2>> read_clip_part(YamlSection& s) {
   const auto part = s.find<std::array<double, 2>>("clip_part");
   if (part) check_range(s, "clip_part", *part, 1);
   return part;
+}
+
+/// How often each of the data sets is drawn, in proportion.
+inline void check_weights(const YamlSection& s, const std::vector<double>& weights, std::size_t datasets) {
+  const char* const key = "datasets_weights";
+  if (weights.size() != datasets) s.reject(key, "has ", weights.size(), " values for ", datasets, " datasets");
+  double total = 0;
+  for (const double w : weights) {
+    if (!(w >= 0)) s.reject(key, "holds ", w, "; a weight must not be negative");
+    total += w;
+  }
+  if (!(total > 0) || !std::isfinite(total)) s.reject(key, "adds up to ", total, "; it must be above 0 and finite");
 }
 
 inline PretrainConfig::Data read_data(YamlSection s) {
@@ -35,15 +57,13 @@ inline PretrainConfig::Data read_data(YamlSection s) {
   }
   d.datasets = s.get<std::vector<std::string>>("datasets", {});
   d.datasets_weights = s.find<std::vector<double>>("datasets_weights");
-  if (d.datasets_weights && d.datasets_weights->size() != d.datasets.size()) {
-    s.reject("datasets_weights", "has ", d.datasets_weights->size(), " values for ", d.datasets.size(), " datasets");
-  }
+  if (d.datasets_weights) check_weights(s, *d.datasets_weights, d.datasets.size());
   d.batch_size = s.required<Index>("batch_size");
   d.num_clips = s.get<Index>("num_clips", d.num_clips);
   d.num_frames = s.get<Index>("num_frames", d.num_frames);
   d.tubelet_size = s.get<Index>("tubelet_size", d.tubelet_size);
   d.sampling_rate = s.get<Index>("sampling_rate", d.sampling_rate);
-  d.clip_duration = s.find<double>("clip_duration");
+  d.clip_duration = read_clip_duration(s);
   d.clip_part = read_clip_part(s);
   d.static_camera = s.get<bool>("static_camera", d.static_camera);
   d.crop_size = s.get<Index>("crop_size", d.crop_size);

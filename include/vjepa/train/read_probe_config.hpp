@@ -95,8 +95,7 @@ inline ProbeConfig::Pretrain read_probe_pretrain(YamlSection s, std::optional<do
   ProbeConfig::Pretrain p;
   p.model_name = s.required<std::string>("model_name");
   p.checkpoint_key = s.get<std::string>("checkpoint_key", p.checkpoint_key);
-  clip_duration = s.find<double>("clip_duration");
-  if (clip_duration && *clip_duration <= 0) s.reject("clip_duration", "is ", *clip_duration, "; it must be above 0");
+  clip_duration = read_clip_duration(s);
   p.frames_per_clip = s.get<Index>("frames_per_clip", p.frames_per_clip);
   p.tubelet_size = s.get<Index>("tubelet_size", p.tubelet_size);
   p.patch_size = s.get<Index>("patch_size", p.patch_size);
