@@ -52,7 +52,7 @@ inline void read_clips(const ExtractOptions& o, const Input& input, const ClipAh
     FrameStream frames(std::move(source));
     SlidingWindow window(o.window, o.stride, o.every > 0 ? o.every : o.window * o.stride, o.size);
     Index clips = 0;
-    while (const auto frame = frames.next()) {
+    while (const auto frame = frames.next(window.wants_next())) {
       auto clip = window.push(*frame);
       if (clip && (!emit(std::move(*clip)) || ++clips == o.limit)) return;
     }

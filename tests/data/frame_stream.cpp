@@ -79,6 +79,25 @@ TEST_CASE("a stream gives the frames that a reader gives, and their times") {
   }
 }
 
+TEST_CASE("a frame that is not wanted comes without its picture, and those after it as they would") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "ramp.mp4";
+  write_ramp(path, 12);
+  FrameStream every(VideoSource::open(path));
+  FrameStream some(VideoSource::open(path));
+  Index number = 0;
+  while (const auto expected = every.next()) {
+    const bool wanted = number++ % 4 == 1;
+    const auto frame = some.next(wanted);
+    REQUIRE(frame.has_value());
+    CHECK(frame->seconds == expected->seconds);
+    CHECK(frame->picture.count == (wanted ? 1 : 0));
+    if (wanted) CHECK(frame->picture.pixels == expected->picture.pixels);
+  }
+  CHECK(number == 12);
+  CHECK_FALSE(some.next(false).has_value());
+}
+
 TEST_CASE("a stream of another format than FFmpeg knows, or with unknown options, is an error that says so") {
   const test::TemporaryFolder folder;
   const auto path = folder.path() / "ramp.mp4";

@@ -41,7 +41,9 @@ TEST_CASE("windows that overlap, touch or leave gaps hold the frames they should
     SlidingWindow window(c.window, c.stride, c.every, 4);
     Index start = 0;
     for (Index n = 0; n < 60; ++n) {
-      const auto clip = window.push(numbered(n));
+      // Those that no clip has come without a picture.
+      const auto clip =
+          window.push(window.wants_next() ? numbered(n) : FrameStream::Frame{.picture = {}, .seconds = 0});
       const bool complete = n == start + (c.window - 1) * c.stride;
       REQUIRE(clip.has_value() == complete);
       if (!complete) continue;
@@ -56,6 +58,16 @@ TEST_CASE("windows that overlap, touch or leave gaps hold the frames they should
     CHECK(start > 0);
     CHECK_FALSE(window.finish().has_value());
   }
+}
+
+TEST_CASE("of frames that clips skip, none is wanted") {
+  SlidingWindow window(2, 4, 10, 4);
+  std::vector<Index> wanted;
+  for (Index n = 0; n < 20; ++n) {
+    if (window.wants_next()) wanted.push_back(n);
+    window.push(numbered(n));
+  }
+  CHECK(wanted == std::vector<Index>{0, 4, 10, 14});
 }
 
 TEST_CASE("a video too short for a window gives one clip that repeats its last frame") {

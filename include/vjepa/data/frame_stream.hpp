@@ -21,7 +21,7 @@ class FrameStream {
  public:
   /// One frame in RGB and when it is shown, in seconds since the stream began.
   struct Frame {
-    Frames picture;
+    Frames picture;  // of one frame, or none where it was not wanted
     double seconds = 0;
   };
 
@@ -29,11 +29,12 @@ class FrameStream {
 
   double fps() const { return source_.fps(); }
 
-  /// The next frame, nothing at the end. Throws VideoError when the stream breaks.
-  std::optional<Frame> next() {
+  /// The next frame, nothing at the end. To turn its picture into RGB takes time; none comes unless it is `wanted`.
+  /// Throws VideoError when the stream breaks.
+  std::optional<Frame> next(bool wanted = true) {
     for (;;) {
       const int received = avcodec_receive_frame(source_.codec(), frame_.get());
-      if (received >= 0) return converted();
+      if (received >= 0) return Frame{wanted ? picture() : Frames(), seconds()};
       if (ended_) return std::nullopt;
       ended_ = !source_.next_packet(*packet_);
       avcodec_send_packet(source_.codec(), ended_ ? nullptr : packet_.get());
@@ -41,21 +42,24 @@ class FrameStream {
   }
 
  private:
-  Frame converted() {
-    Frame out;
+  Frames picture() {
     try {
       converter_.convert(*frame_);
     } catch (const Error& e) {
       source_.bad(e.what());
     }
-    out.picture = Frames(1, converter_.height(), converter_.width());
-    converter_.copy_to(out.picture.frame(0));
+    Frames out(1, converter_.height(), converter_.width());
+    converter_.copy_to(out.frame(0));
+    return out;
+  }
+
+  /// Of the frame that was decoded, which is counted.
+  double seconds() {
     const std::int64_t time = frame_->best_effort_timestamp;
     const double seconds = time == AV_NOPTS_VALUE ? static_cast<double>(number_) / fps()
                                                   : static_cast<double>(time) * av_q2d(source_.stream()->time_base);
     if (number_++ == 0) begin_ = seconds;
-    out.seconds = seconds - begin_;
-    return out;
+    return seconds - begin_;
   }
 
   VideoSource source_;

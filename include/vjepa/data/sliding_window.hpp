@@ -35,9 +35,12 @@ class SlidingWindow {
     }
   }
 
+  /// Whether a clip has the next frame; the picture of one that is not wanted is not looked at.
+  bool wants_next() const { return needed(count_); }
+
   /// Takes the next frame and returns the clip that it completes, if any.
   std::optional<TimedClip> push(const FrameStream::Frame& frame) {
-    if (needed(count_)) {
+    if (wants_next()) {
       held_.push_back({count_, frame.seconds, std::vector<float>(static_cast<std::size_t>(3 * plane()))});
       transform_(frame.picture, held_.back().pixels.data());
     }
