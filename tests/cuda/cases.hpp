@@ -112,6 +112,13 @@ class Cases {
     D::clear(*ctx_, b.data() + 7, 3 * sizeof(T));
     D::synchronize(*ctx_);
     keep("copied", b);
+    const auto fed = poisoned<T>(1000);
+    D::synchronize(*ctx_);
+    typename D::Feed feed(*ctx_);
+    feed.upload(*ctx_, host.data(), fed.data(), sizeof(T) * 1000);
+    feed.await(*ctx_);
+    feed.release(*ctx_);
+    keep("fed", fed);
   }
 
   void products(const Sizes& sizes) {

@@ -32,7 +32,7 @@ class Context {
   /// Throws Error that says what to choose instead when the machine has no such device or no driver.
   explicit Context(int device = 0, ContextOptions options = {})
       : device_(checked(device)), name_(name_of(device)), options_(options) {
-    check("cudaSetDevice", cudaSetDevice(device_));
+    make_current();
     int shared = 0;
     check("cudaDeviceGetAttribute", cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device_));
     most_shared_bytes_ = static_cast<std::size_t>(shared);
@@ -68,15 +68,18 @@ class Context {
   /// The most shared memory that a block may ask for, in bytes.
   std::size_t most_shared_bytes() const { return most_shared_bytes_; }
 
+  /// Makes the context's device that of the calling thread, which CUDA takes wherever it is told none.
+  void make_current() const { check("cudaSetDevice", cudaSetDevice(device_)); }
+
   /// The stream of this context; its device becomes that of the calling thread, as launches want it.
   cudaStream_t stream() const {
-    check("cudaSetDevice", cudaSetDevice(device_));
+    make_current();
     return stream_.get();
   }
 
   /// Another, for copies beside that work; its device becomes that of the calling thread.
   cudaStream_t copy_stream() const {
-    check("cudaSetDevice", cudaSetDevice(device_));
+    make_current();
     return copy_stream_.get();
   }
 
@@ -134,9 +137,11 @@ class Context {
     return static_cast<T*>(scratch_);
   }
 
-  /// What a policy keeps with the context, made as T(*this) when it is first asked for.
+  /// What a policy keeps with the context, made as T(*this) when it is first asked for; the device becomes that of the
+  /// calling thread.
   template <class T>
   T& kept() {
+    make_current();
     std::shared_ptr<void>& slot = kept_[std::type_index(typeid(T))];
     if (!slot) slot = std::make_shared<T>(*this);
     return *static_cast<T*>(slot.get());
@@ -151,7 +156,11 @@ class Context {
   std::int64_t graph_launches() const { return graph_launches_; }
 
   Staging& staging() { return staging_; }
-  Products& products() { return *products_; }
+  /// Of cuBLASLt; the device becomes that of the calling thread.
+  Products& products() {
+    make_current();
+    return *products_;
+  }
 
  private:
   static int checked(int device) {

@@ -36,6 +36,7 @@ inline Grid warp_for_each(Index rows, int warps = 8) {
 template <class... Parameters, class... Arguments>
 void launch(Context& ctx, const Grid& grid, void (*kernel)(Parameters...), Arguments&&... arguments) {
   if (grid.blocks == 0 || grid.blocks_y == 0) return;
+  const cudaStream_t stream = ctx.stream();        // first: a kernel asks for memory of the current device
   constexpr std::size_t always_there = 48 * 1024;  // more than this a kernel must ask for
   if (grid.shared > always_there) {
     check("cudaFuncSetAttribute",
@@ -45,7 +46,7 @@ void launch(Context& ctx, const Grid& grid, void (*kernel)(Parameters...), Argum
   config.gridDim = dim3(static_cast<unsigned>(grid.blocks), static_cast<unsigned>(grid.blocks_y));
   config.blockDim = dim3(static_cast<unsigned>(grid.threads));
   config.dynamicSmemBytes = grid.shared;
-  config.stream = ctx.stream();
+  config.stream = stream;
   check("cudaLaunchKernelEx", cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...));
 }
 

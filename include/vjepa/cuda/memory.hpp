@@ -16,7 +16,11 @@ class Feed {
  public:
   static constexpr bool beside = true;
 
-  explicit Feed(Context& ctx) : ctx_(&ctx), arrived_(event()), released_(event()) {}
+  explicit Feed(Context& ctx) : ctx_(&ctx) {
+    ctx.make_current();  // events are of its device
+    arrived_ = event();
+    released_ = event();
+  }
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
   ~Feed() {

@@ -10,7 +10,7 @@
 
 #include "vjepa/core/bf16.hpp"
 
-enum cublasStatus_t { CUBLAS_STATUS_SUCCESS = 0, CUBLAS_STATUS_NOT_SUPPORTED = 15 };
+enum cublasStatus_t { CUBLAS_STATUS_SUCCESS = 0, CUBLAS_STATUS_ARCH_MISMATCH = 8, CUBLAS_STATUS_NOT_SUPPORTED = 15 };
 enum cublasComputeType_t { CUBLAS_COMPUTE_32F, CUBLAS_COMPUTE_32F_FAST_TF32 };
 enum cublasOperation_t { CUBLAS_OP_N, CUBLAS_OP_T };
 enum cudaDataType { CUDA_R_32F = 0, CUDA_R_16BF = 14 };
@@ -53,7 +53,7 @@ struct EmulatedLayout {
 struct EmulatedPreference {
   std::uint32_t alignment = 256;
 };
-using cublasLtHandle_t = Opaque*;
+using cublasLtHandle_t = OfDevice*;
 using cublasLtMatmulDesc_t = EmulatedMatmul*;
 using cublasLtMatrixLayout_t = EmulatedLayout*;
 using cublasLtMatmulPreference_t = EmulatedPreference*;
@@ -65,7 +65,7 @@ inline std::size_t cublasLtGetVersion() {
   return 0;
 }
 inline cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
-  *handle = new Opaque;
+  *handle = new OfDevice;
   return CUBLAS_STATUS_SUCCESS;
 }
 inline cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
@@ -112,11 +112,12 @@ inline cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPrefere
 }
 
 /// Knows every product, but for memory that is not aligned to 16 bytes no bias gradient: as a library may.
-inline cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t desc,
+inline cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc,
                                                      cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
                                                      cublasLtMatrixLayout_t, cublasLtMatrixLayout_t d,
                                                      cublasLtMatmulPreference_t preference, int,
                                                      cublasLtMatmulHeuristicResult_t* result, int* count) {
+  if (!handle->is_current()) return CUBLAS_STATUS_ARCH_MISMATCH;
   const bool a_transposed = desc->a == CUBLAS_OP_T;
   const bool b_transposed = desc->b == CUBLAS_OP_T;
   const bool fits = (a_transposed ? a->cols : a->rows) == d->rows && (b_transposed ? b->rows : b->cols) == d->cols &&
@@ -130,11 +131,12 @@ inline cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtM
   return CUBLAS_STATUS_SUCCESS;
 }
 
-inline cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t product, const void* alpha, const void* a,
-                                     cublasLtMatrixLayout_t a_shape, const void* b, cublasLtMatrixLayout_t b_shape,
-                                     const void* beta, const void* c, cublasLtMatrixLayout_t c_shape, void* d,
-                                     cublasLtMatrixLayout_t d_shape, const cublasLtMatmulAlgo_t*, void*, std::size_t,
-                                     cudaStream_t) {
+inline cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t product, const void* alpha,
+                                     const void* a, cublasLtMatrixLayout_t a_shape, const void* b,
+                                     cublasLtMatrixLayout_t b_shape, const void* beta, const void* c,
+                                     cublasLtMatrixLayout_t c_shape, void* d, cublasLtMatrixLayout_t d_shape,
+                                     const cublasLtMatmulAlgo_t*, void*, std::size_t, cudaStream_t) {
+  if (!handle->is_current()) return CUBLAS_STATUS_ARCH_MISMATCH;
   const float scale = *static_cast<const float*>(alpha);
   const float keep = *static_cast<const float*>(beta);
   emulator::run_or_record([=, desc = *product, a_layout = *a_shape, b_layout = *b_shape, c_layout = *c_shape,
@@ -176,5 +178,6 @@ inline cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t prod
       }
     }
   });
+  emulator::leave_device();
   return CUBLAS_STATUS_SUCCESS;
 }

@@ -60,6 +60,7 @@ namespace emulator {
 
 inline constexpr int warp_size = 32;
 inline bool reversed = false;  // the last thread of a block first
+inline int current_device = 0;
 inline std::size_t most_shared_bytes = vjepa::cuda::shared_bytes_of_h100;
 
 struct Barrier {
@@ -242,10 +243,16 @@ void run_or_record(Work work) {
   }
 }
 
-/// The shared memory that cudaFuncSetAttribute allowed each kernel.
-inline std::map<const void*, std::size_t>& allowed_shared() {
-  static std::map<const void*, std::size_t> allowed;
-  return allowed;
+/// The shared memory that cudaFuncSetAttribute allowed a kernel on the current device.
+inline std::size_t& allowed_shared(const void* kernel) {
+  static std::map<std::pair<const void*, int>, std::size_t> allowed;
+  return allowed[{kernel, current_device}];
+}
+
+/// As if a context of the other device had its turn: nothing may count on the device that was current for the last
+/// kernel or product, or before the host waited.
+inline void leave_device() {
+  current_device = 1 - current_device;
 }
 
 }  // namespace emulator
@@ -272,6 +279,7 @@ enum cudaError_t {
   cudaErrorMemoryAllocation = 2,
   cudaErrorInsufficientDriver = 35,
   cudaErrorNoDevice = 100,
+  cudaErrorInvalidResourceHandle = 400,
   cudaErrorStreamCaptureUnsupported = 900
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
@@ -280,8 +288,14 @@ enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
 enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold, cudaMemPoolAttrUsedMemHigh };
 enum { cudaMemAllocationTypePinned, cudaMemLocationTypeDevice, cudaStreamNonBlocking, cudaEventDisableTiming };
 struct Opaque {};
-using cudaStream_t = Opaque*;
-using cudaEvent_t = Opaque*;
+/// What belongs to the device that was current when it was made.
+struct OfDevice {
+  int device = emulator::current_device;
+
+  bool is_current() const { return device == emulator::current_device; }
+};
+using cudaStream_t = OfDevice*;
+using cudaEvent_t = OfDevice*;
 using cudaMemPool_t = Opaque*;
 using cudaGraph_t = emulator::Recording*;
 using cudaGraphExec_t = const emulator::Recording*;
@@ -317,7 +331,8 @@ inline cudaError_t cudaGetDeviceCount(int* count) {
   *count = 2;
   return cudaSuccess;
 }
-inline cudaError_t cudaSetDevice(int) {
+inline cudaError_t cudaSetDevice(int device) {
+  emulator::current_device = device;
   return cudaSuccess;
 }
 inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr which, int) {
@@ -333,7 +348,7 @@ inline cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  *stream = new Opaque;
+  *stream = new OfDevice;
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
@@ -342,18 +357,19 @@ inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
   if (emulator::recording() != nullptr) return cudaErrorStreamCaptureUnsupported;
+  emulator::leave_device();
   return cudaSuccess;
 }
 inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
-  *event = new Opaque;
+  *event = new OfDevice;
   return cudaSuccess;
 }
 inline cudaError_t cudaEventDestroy(cudaEvent_t event) {
   delete event;
   return cudaSuccess;
 }
-inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) {
-  return cudaSuccess;
+inline cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  return event->device == stream->device ? cudaSuccess : cudaErrorInvalidResourceHandle;
 }
 inline cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) {
   return cudaSuccess;  // everything is done when its call returns
@@ -445,7 +461,7 @@ inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
 template <class... Parameters>
 cudaError_t cudaFuncSetAttribute(void (*kernel)(Parameters...), cudaFuncAttribute, int value) {
   if (static_cast<std::size_t>(value) > emulator::most_shared_bytes) return cudaErrorInvalidValue;
-  emulator::allowed_shared()[reinterpret_cast<const void*>(kernel)] = static_cast<std::size_t>(value);
+  emulator::allowed_shared(reinterpret_cast<const void*>(kernel)) = static_cast<std::size_t>(value);
   return cudaSuccess;
 }
 
@@ -454,7 +470,8 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
                                Arguments&&... arguments) {
   const auto threads = static_cast<int>(config->blockDim.x);
   const std::size_t shared = config->dynamicSmemBytes;
-  const std::size_t allowed = max(std::size_t{48 * 1024}, emulator::allowed_shared()[reinterpret_cast<void*>(kernel)]);
+  if (!config->stream->is_current()) return cudaErrorInvalidResourceHandle;
+  const std::size_t allowed = max(std::size_t{48 * 1024}, emulator::allowed_shared(reinterpret_cast<void*>(kernel)));
   if (threads <= 0 || threads > 1024 || threads % emulator::warp_size != 0 || shared > allowed ||
       config->gridDim.x == 0 || config->gridDim.y == 0 || config->gridDim.y > 65535) {
     return cudaErrorInvalidValue;
@@ -478,5 +495,6 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
           }
         }
       });
+  emulator::leave_device();
   return cudaSuccess;
 }
