@@ -53,11 +53,13 @@ class Cases {
   /// Throws Error for a name that is none.
   Outcome run(const std::string& name, const Sizes& sizes) {
     const std::map<std::string, void (Cases::*)(const Sizes&)> all = {
-        {"memory", &Cases::memory},       {"products", &Cases::products},     {"rows", &Cases::rows},
-        {"attention", &Cases::attention}, {"gather", &Cases::gather},         {"patchify", &Cases::patchify},
-        {"losses", &Cases::losses},       {"deviations", &Cases::deviations}, {"cross_entropy", &Cases::cross_entropy},
-        {"update", &Cases::update},       {"training", &Cases::training},     {"pictures", &Cases::pictures},
-        {"repeats", &Cases::repeats}};
+        {"memory", &Cases::memory},         {"growing", &Cases::growing},
+        {"products", &Cases::products},     {"rows", &Cases::rows},
+        {"attention", &Cases::attention},   {"gather", &Cases::gather},
+        {"patchify", &Cases::patchify},     {"losses", &Cases::losses},
+        {"deviations", &Cases::deviations}, {"cross_entropy", &Cases::cross_entropy},
+        {"update", &Cases::update},         {"training", &Cases::training},
+        {"pictures", &Cases::pictures},     {"repeats", &Cases::repeats}};
     const auto found = all.find(name);
     if (found == all.end()) fail("no case '", name, "'");
     outcome_.clear();
@@ -119,6 +121,11 @@ class Cases {
     feed.await(*ctx_);
     feed.release(*ctx_);
     keep("fed", fed);
+  }
+
+  /// One array at a time, each larger than the one before.
+  void growing(const Sizes&) {
+    for (const Index mebibytes : {4, 6, 8}) Array<D, std::uint8_t>(*ctx_, mebibytes << 20);
   }
 
   void products(const Sizes& sizes) {
@@ -482,5 +489,8 @@ void reverse_threads(bool reversed);
 
 /// Gives the emulated GPU so much shared memory for a block; 0: as much as an H100 has.
 void limit_shared_memory(std::size_t bytes);
+
+/// Gives the emulated GPU so much memory; 0: without end.
+void limit_memory(std::size_t bytes);
 
 }  // namespace vjepa::test

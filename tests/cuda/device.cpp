@@ -142,6 +142,22 @@ TEST_CASE("a GPU without the shared memory for tensor cores attends without them
   compare("attention", {.head_dim = 128}, Precision::bfloat16, 2 * bfloat16_tolerance);
 }
 
+TEST_CASE("what was given back a moment ago is room for a larger array") {
+  if (!emulated()) VJEPA_SKIP("this GPU has what it has");
+  struct SmallCard {
+    explicit SmallCard(std::size_t mebibytes) { limit_memory(mebibytes << 20); }
+    ~SmallCard() { limit_memory(0); }
+  };
+  const std::size_t workspace = 32;  // of a context's products
+  {
+    const SmallCard card(workspace + 8);
+    CHECK_NOTHROW(on_cuda("growing", {}, Precision::float32));
+  }
+  const SmallCard card(workspace + 7);
+  CHECK_THROWS_WITH(on_cuda("growing", {}, Precision::float32),
+                    Contains("cannot allocate 8388608 bytes, 7340032 of 40894464 are free"));
+}
+
 TEST_CASE("pretraining follows Cpu<double>") {
   VJEPA_NEEDS_CUDA();
   // Errors of one step grow through the next.

@@ -8,5 +8,6 @@ bool emulated() {
 }
 void reverse_threads(bool) {}
 void limit_shared_memory(std::size_t) {}
+void limit_memory(std::size_t) {}
 
 }  // namespace vjepa::test

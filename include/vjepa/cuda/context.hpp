@@ -94,9 +94,19 @@ class Context {
            "--cuda-graphs (ContextOptions::graphs), or take them before");
     }
     void* data = nullptr;
-    const cudaError_t status = cudaMallocFromPoolAsync(&data, bytes, pool_.get(), stream());
+    const auto taken = [&] {
+      const cudaError_t status = cudaMallocFromPoolAsync(&data, bytes, pool_.get(), stream());
+      if (status == cudaErrorMemoryAllocation) cudaGetLastError();  // the next launch is not told of it
+      return status;
+    };
+    cudaError_t status = taken();
     if (status == cudaErrorMemoryAllocation) {
-      cudaGetLastError();  // it is told here, and not again after the next launch
+      // What was given back counts until the host has waited for it, and stays in pieces that may be too small.
+      check("cudaStreamSynchronize", cudaStreamSynchronize(stream()));
+      check("cudaMemPoolTrimTo", cudaMemPoolTrimTo(pool_.get(), 0));
+      status = taken();
+    }
+    if (status == cudaErrorMemoryAllocation) {
       std::size_t free = 0;
       std::size_t total = 0;
       check("cudaMemGetInfo", cudaMemGetInfo(&free, &total));

@@ -187,15 +187,21 @@ class Block {
   void* argument_ = nullptr;
 };
 
-/// Memory of the device: what the host's own code touches of it, or any code beyond its end, is a fault.
+/// Memory of the device: what the host's own code touches of it, or any code beyond its end, is a fault. What is given
+/// back counts until the host has waited for that, and then until it is trimmed off.
 class DeviceMemory {
  public:
+  static inline std::size_t most_bytes = SIZE_MAX;
+
+  /// Null when there is no room.
   static void* allocate(std::size_t bytes) {
     const std::size_t used = (bytes + 255) / 256 * 256;
+    if (used > most_bytes - std::min(most_bytes, counted())) return nullptr;
     const std::size_t pages = (used + page - 1) / page * page;
     void* const begin = mmap(nullptr, pages + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (begin == MAP_FAILED) return nullptr;
     all()[begin] = pages;
+    taken_ += used;
     void* const data = static_cast<char*>(begin) + (pages - used);  // at the end, where the last page is never open
     const Access access;
     std::memset(data, 0xff, used);  // NaN, as float and as bf16
@@ -203,9 +209,16 @@ class DeviceMemory {
   }
   static void free(void* data) {
     const auto found = std::prev(all().upper_bound(data));
+    const auto end = static_cast<char*>(found->first) + found->second;
+    const auto used = static_cast<std::size_t>(end - static_cast<char*>(data));
+    taken_ -= used;
+    given_back_ += used;
     munmap(found->first, found->second + page);
     all().erase(found);
   }
+  static void wait() { free_ += std::exchange(given_back_, 0); }
+  static void trim() { free_ = 0; }
+  static std::size_t counted() { return taken_ + given_back_ + free_; }
 
   /// As long as there is one, memory is open: while a kernel or a copy runs.
   struct Access {
@@ -216,6 +229,9 @@ class DeviceMemory {
 
  private:
   static constexpr std::size_t page = 4096;
+  static inline std::size_t taken_ = 0;
+  static inline std::size_t given_back_ = 0;
+  static inline std::size_t free_ = 0;
 
   static std::map<void*, std::size_t>& all() {
     static std::map<void*, std::size_t> allocations;
@@ -344,7 +360,8 @@ inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   return cudaSuccess;
 }
 inline cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
-  *free = *total = 0;
+  *total = emulator::DeviceMemory::most_bytes;
+  *free = *total - emulator::DeviceMemory::counted();
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
@@ -357,6 +374,7 @@ inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
   if (emulator::recording() != nullptr) return cudaErrorStreamCaptureUnsupported;
+  emulator::DeviceMemory::wait();
   emulator::leave_device();
   return cudaSuccess;
 }
@@ -383,6 +401,7 @@ inline cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps
   return cudaSuccess;
 }
 inline cudaError_t cudaMemPoolDestroy(cudaMemPool_t pool) {
+  emulator::DeviceMemory::trim();
   delete pool;
   return cudaSuccess;
 }
@@ -391,6 +410,10 @@ inline cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*
   return cudaSuccess;
 }
 inline cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) {
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, std::size_t) {
+  emulator::DeviceMemory::trim();
   return cudaSuccess;
 }
 inline cudaError_t cudaMallocFromPoolAsync(void** data, std::size_t bytes, cudaMemPool_t, cudaStream_t) {
