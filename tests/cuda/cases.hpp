@@ -32,7 +32,7 @@ using Outcome = std::map<std::string, std::vector<double>>;
 
 /// What a case is told: sizes that divide into packs of 16 bytes, or odd ones; for attention, the size of a head and
 /// how many keys there are; for training, how often, and whether all steps have one shape; for CUDA, whether passes
-/// that come again are graphs.
+/// that come again are graphs, and whether products of float32 are by TF32.
 struct Sizes {
   bool aligned = true;
   Index head_dim = 32;
@@ -40,6 +40,7 @@ struct Sizes {
   int steps = 3;
   bool one_shape = false;
   bool graphs = false;
+  bool tf32 = false;
 };
 
 template <Device D>

@@ -108,6 +108,13 @@ TEST_CASE("every member gives what Cpu<double> gives") {
   }
 }
 
+TEST_CASE("a context that is told to take TF32 multiplies in both scalars") {
+  VJEPA_NEEDS_CUDA();
+  // The factors are TF32 as they are; tensor cores cut off their sums.
+  compare("products", {.tf32 = true}, Precision::float32, 4 * float32_tolerance);
+  compare("products", {.tf32 = true}, Precision::bfloat16, bfloat16_tolerance);
+}
+
 TEST_CASE("attention of every head size gives what Cpu<double> gives") {
   VJEPA_NEEDS_CUDA();
   // Those of the named models and predictors, the least and the most, and one that is no multiple of 8.

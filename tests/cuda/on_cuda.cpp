@@ -5,7 +5,7 @@
 namespace vjepa::test {
 
 Outcome on_cuda(const std::string& name, const Sizes& sizes, Precision precision) {
-  cuda::Context ctx(0, {.graphs = sizes.graphs});
+  cuda::Context ctx(0, {.tf32 = sizes.tf32, .graphs = sizes.graphs});
   Outcome outcome = precision == Precision::bfloat16 ? Cases<Cuda<bf16>>(ctx).run(name, sizes)
                                                      : Cases<Cuda<float>>(ctx).run(name, sizes);
   if (sizes.graphs) outcome["graph launches"] = {static_cast<double>(ctx.graph_launches())};

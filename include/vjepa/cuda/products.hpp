@@ -65,8 +65,7 @@ class Products {
   static constexpr std::size_t workspace_bytes = std::size_t{32} << 20;  // what NVIDIA recommends for Hopper
 
   /// `workspace` is device memory of workspace_bytes.
-  Products(bool tf32, void* workspace)
-      : compute_(tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F), workspace_(workspace) {
+  Products(bool tf32, void* workspace) : tf32_(tf32), workspace_(workspace) {
     cublasLtHandle_t handle = nullptr;
     check("cublasLtCreate", cublasLtCreate(&handle));
     handle_.reset(handle);
@@ -136,8 +135,10 @@ class Products {
 
   Plan made(const ProductShape& s) const {
     Plan p;
+    const bool tf32 = tf32_ && s.factor_type == CUDA_R_32F;  // it is no way to multiply bf16
+    const cublasComputeType_t compute = tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     cublasLtMatmulDesc_t product = nullptr;
-    check("cublasLtMatmulDescCreate", cublasLtMatmulDescCreate(&product, compute_, CUDA_R_32F));
+    check("cublasLtMatmulDescCreate", cublasLtMatmulDescCreate(&product, compute, CUDA_R_32F));
     p.product.reset(product);
     set(product, CUBLASLT_MATMUL_DESC_TRANSA, s.b_transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(product, CUBLASLT_MATMUL_DESC_TRANSB, s.a_transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
@@ -173,7 +174,7 @@ class Products {
     return p;
   }
 
-  cublasComputeType_t compute_;
+  bool tf32_;
   void* workspace_;
   Handle<cublasLtHandle_t, cublasLtDestroy> handle_;
   std::map<ProductShape, Plan> plans_;

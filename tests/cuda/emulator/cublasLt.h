@@ -38,6 +38,7 @@ struct cublasLtMatmulHeuristicResult_t {
   cublasStatus_t state;
 };
 struct EmulatedMatmul {
+  cublasComputeType_t compute;
   cublasOperation_t a = CUBLAS_OP_N;
   cublasOperation_t b = CUBLAS_OP_N;
   cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
@@ -72,8 +73,8 @@ inline cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
   delete handle;
   return CUBLAS_STATUS_SUCCESS;
 }
-inline cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* desc, cublasComputeType_t, cudaDataType) {
-  *desc = new EmulatedMatmul;
+inline cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* desc, cublasComputeType_t compute, cudaDataType) {
+  *desc = new EmulatedMatmul{.compute = compute};
   return CUBLAS_STATUS_SUCCESS;
 }
 inline cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t desc) {
@@ -111,7 +112,8 @@ inline cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPrefere
   return CUBLAS_STATUS_SUCCESS;
 }
 
-/// Knows every product, but for memory that is not aligned to 16 bytes no bias gradient: as a library may.
+/// Knows every product, but TF32 of float32 alone, and for memory that is not aligned to 16 bytes no bias gradient: as
+/// a library may.
 inline cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc,
                                                      cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
                                                      cublasLtMatrixLayout_t, cublasLtMatrixLayout_t d,
@@ -122,7 +124,8 @@ inline cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cu
   const bool b_transposed = desc->b == CUBLAS_OP_T;
   const bool fits = (a_transposed ? a->cols : a->rows) == d->rows && (b_transposed ? b->rows : b->cols) == d->cols &&
                     (a_transposed ? a->rows : a->cols) == (b_transposed ? b->cols : b->rows);
-  if (!fits || (desc->epilogue == CUBLASLT_EPILOGUE_BGRADB && preference->alignment < 16)) {
+  const bool computes = desc->compute == CUBLAS_COMPUTE_32F || a->type == CUDA_R_32F;
+  if (!fits || !computes || (desc->epilogue == CUBLASLT_EPILOGUE_BGRADB && preference->alignment < 16)) {
     *count = 0;
     return CUBLAS_STATUS_NOT_SUPPORTED;
   }
