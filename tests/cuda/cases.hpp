@@ -153,6 +153,9 @@ class Cases {
     keep("linear_gelu", active);
     D::linear_gelu(*ctx_, matrix(x, m), matrix(w, n), b.view(), Mat<S>(), matrix(y, m));
     keep("linear_gelu without pre", y);
+    const auto longer = random<S>(n + 1);
+    D::linear(*ctx_, matrix(x, m), matrix(w, n), longer.view().slice(1, n), matrix(y, m));
+    keep("linear with a bias that is not aligned", y);
 
     const auto dy = random<S>(m * n);
     const auto dx = poisoned<S>(m * k);

@@ -28,10 +28,13 @@ Operand<S> transposed(Mat<const S> x) {
   return {x.data(), x.stride(), true};
 }
 
+/// `bias` is null where the epilogue reads none.
 template <class S, class T>
-ProductShape shape_of(Operand<S> a, Operand<S> b, Index k, Mat<const T> c, Mat<T> d, ProductShape::Epilogue epilogue) {
+ProductShape shape_of(Operand<S> a, Operand<S> b, Index k, Mat<const T> c, Mat<T> d, ProductShape::Epilogue epilogue,
+                      const T* bias) {
   std::uintptr_t used = reinterpret_cast<std::uintptr_t>(a.data) | reinterpret_cast<std::uintptr_t>(b.data) |
-                        reinterpret_cast<std::uintptr_t>(c.data()) | reinterpret_cast<std::uintptr_t>(d.data());
+                        reinterpret_cast<std::uintptr_t>(c.data()) | reinterpret_cast<std::uintptr_t>(d.data()) |
+                        reinterpret_cast<std::uintptr_t>(bias);
   std::uint32_t alignment = 16;  // no algorithm asks for more
   while (used % alignment != 0) alignment /= 2;
   return {.m = d.rows(),
@@ -53,9 +56,9 @@ ProductShape shape_of(Operand<S> a, Operand<S> b, Index k, Mat<const T> c, Mat<T
 /// d [m, n] = a [m, k] b [k, n] + c, an empty c being 0.
 template <class S>
 void product(Context& ctx, Operand<S> a, Operand<S> b, Index k, Mat<const S> c, Mat<S> d,
-             ProductShape::Epilogue epilogue, const S* extra) {
+             ProductShape::Epilogue epilogue, const S* bias) {
   if (d.size() == 0) return;
-  ctx.products().run(ctx.stream(), shape_of(a, b, k, c, d, epilogue), a.data, b.data, c.data(), d.data(), extra);
+  ctx.products().run(ctx.stream(), shape_of(a, b, k, c, d, epilogue, bias), a.data, b.data, c.data(), d.data(), bias);
 }
 
 template <class S>
@@ -86,7 +89,7 @@ void Linalg<S>::linear_backward_weights(Context& ctx, Mat<const S> x, Mat<const 
   assert(x.rows() == dy.rows());
   if (dw.size() == 0 || x.rows() == 0) return;
   ProductShape shape =
-      shape_of(transposed(dy), rows_of(x), x.rows(), Mat<const float>(dw), dw, ProductShape::Epilogue::sum_a_rows);
+      shape_of<S, float>(transposed(dy), rows_of(x), x.rows(), dw, dw, ProductShape::Epilogue::sum_a_rows, nullptr);
   if (!db.empty() && ctx.products().supports(shape)) {
     // The epilogue overwrites, and db accumulates.
     const Mat<float> sums(ctx.scratch<float>(db.size()), 1, db.size());

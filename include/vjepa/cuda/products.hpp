@@ -48,7 +48,7 @@ struct ProductShape {
   cudaDataType factor_type;
   cudaDataType result_type;
   Epilogue epilogue;
-  std::uint32_t alignment;  // bytes, that all matrices have
+  std::uint32_t alignment;  // bytes, that all matrices and the bias have
 
   auto operator<=>(const ProductShape&) const = default;
 };
@@ -146,8 +146,9 @@ class Products {
       const bool bias = s.epilogue == ProductShape::Epilogue::add_bias;
       set(product, CUBLASLT_MATMUL_DESC_EPILOGUE, bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_BGRADB);
       set(product, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, s.result_type);
-      // Of no meaning here; without a pointer the heuristics may find nothing.
-      set(product, CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(workspace_));
+      // The heuristics read its alignment, and without a pointer may find nothing.
+      const void* const as_aligned = static_cast<const std::byte*>(workspace_) + (bias ? s.alignment % 16 : 0);
+      set(product, CUBLASLT_MATMUL_DESC_BIAS_POINTER, as_aligned);
     }
     p.a.reset(layout(s.factor_type, s.b_transposed ? s.k : s.n, s.b_transposed ? s.n : s.k, s.b_stride));
     p.b.reset(layout(s.factor_type, s.a_transposed ? s.m : s.k, s.a_transposed ? s.k : s.m, s.a_stride));

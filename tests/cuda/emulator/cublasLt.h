@@ -10,7 +10,12 @@
 
 #include "vjepa/core/bf16.hpp"
 
-enum cublasStatus_t { CUBLAS_STATUS_SUCCESS = 0, CUBLAS_STATUS_ARCH_MISMATCH = 8, CUBLAS_STATUS_NOT_SUPPORTED = 15 };
+enum cublasStatus_t {
+  CUBLAS_STATUS_SUCCESS = 0,
+  CUBLAS_STATUS_INVALID_VALUE = 7,
+  CUBLAS_STATUS_ARCH_MISMATCH = 8,
+  CUBLAS_STATUS_NOT_SUPPORTED = 15
+};
 enum cublasComputeType_t { CUBLAS_COMPUTE_32F, CUBLAS_COMPUTE_32F_FAST_TF32 };
 enum cublasOperation_t { CUBLAS_OP_N, CUBLAS_OP_T };
 enum cudaDataType { CUDA_R_32F = 0, CUDA_R_16BF = 14 };
@@ -32,7 +37,9 @@ enum cublasLtMatmulPreferenceAttributes_t {
   CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES
 };
 
-struct cublasLtMatmulAlgo_t {};
+struct cublasLtMatmulAlgo_t {
+  std::uintptr_t bias_alignment;  // of the pointer that it was chosen with
+};
 struct cublasLtMatmulHeuristicResult_t {
   cublasLtMatmulAlgo_t algo;
   cublasStatus_t state;
@@ -112,6 +119,12 @@ inline cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPrefere
   return CUBLAS_STATUS_SUCCESS;
 }
 
+/// The bytes, at most 16, that the address is a multiple of.
+inline std::uintptr_t emulated_alignment(const void* data) {
+  const std::uintptr_t bits = reinterpret_cast<std::uintptr_t>(data) | 16;
+  return bits & -bits;
+}
+
 /// Knows every product, but TF32 of float32 alone, and for memory that is not aligned to 16 bytes no bias gradient: as
 /// a library may.
 inline cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc,
@@ -129,6 +142,7 @@ inline cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cu
     *count = 0;
     return CUBLAS_STATUS_NOT_SUPPORTED;
   }
+  result->algo = {.bias_alignment = emulated_alignment(desc->bias)};
   result->state = CUBLAS_STATUS_SUCCESS;
   *count = 1;
   return CUBLAS_STATUS_SUCCESS;
@@ -138,8 +152,9 @@ inline cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc
                                      const void* a, cublasLtMatrixLayout_t a_shape, const void* b,
                                      cublasLtMatrixLayout_t b_shape, const void* beta, const void* c,
                                      cublasLtMatrixLayout_t c_shape, void* d, cublasLtMatrixLayout_t d_shape,
-                                     const cublasLtMatmulAlgo_t*, void*, std::size_t, cudaStream_t) {
+                                     const cublasLtMatmulAlgo_t* algorithm, void*, std::size_t, cudaStream_t) {
   if (!handle->is_current()) return CUBLAS_STATUS_ARCH_MISMATCH;
+  if (emulated_alignment(product->bias) < algorithm->bias_alignment) return CUBLAS_STATUS_INVALID_VALUE;
   const float scale = *static_cast<const float*>(alpha);
   const float keep = *static_cast<const float*>(beta);
   emulator::run_or_record([=, desc = *product, a_layout = *a_shape, b_layout = *b_shape, c_layout = *c_shape,
