@@ -397,6 +397,14 @@ class Cases {
     const auto narrow = poisoned<S>(n);
     D::convert(*ctx_, g.view(), narrow.view());
     keep("convert", narrow);
+
+    const Index fours = 4100;  // whole packs of float, but not of bf16
+    const auto g4 = random<T>(fours);
+    const auto w4 = random<T>(fours);
+    const auto m4 = random<T>(fours);
+    const Array<D, T> v4(*ctx_, fours);
+    D::adamw(*ctx_, step, {}, g4.view(), {w4.view()}, m4.view(), v4.view(), {});
+    keep("adamw without a copy", w4);
   }
 
   /// A sum that grows by one call's share each time that work runs: four times on one memory, then on another, and in

@@ -57,6 +57,7 @@ bool unrounded(const std::string& result) {
                                             "token_std",
                                             "cross_entropy",
                                             "adamw",
+                                            "adamw without a copy",
                                             "clipped adamw",
                                             "adamw m",
                                             "adamw v",

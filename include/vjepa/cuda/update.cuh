@@ -137,7 +137,10 @@ void Update<S>::adamw(Context& ctx, const AdamWStep& step, const Clipping<float>
                                        .keep = narrow(average.keep),
                                        .take = narrow(1 - average.keep)});
   };
-  with_packs<S>(update, gradient, weights.master, m, v, weights.copy, average.weights.master, average.weights.copy);
+  // Packs of S are longer than those of float, and a copy that is not there would not ask for whole ones.
+  const Vec<const S> all(nullptr, weights.master.size());
+  with_packs<S>(update, all, gradient, weights.master, m, v, weights.copy, average.weights.master,
+                average.weights.copy);
 }
 
 template <class S>
