@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <functional>
 #include <iterator>
 #include <map>
@@ -67,6 +68,7 @@ struct Barrier {
   int size = 0;
   int arrived = 0;
   int generation = 0;
+  const void* what = nullptr;  // that those who arrived wait for
 };
 
 struct Warp {
@@ -103,11 +105,17 @@ class Block {
         resume(fiber);
         if (fiber.done) --left;
       }
+      if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
       if (!moved) throw std::logic_error("emulator: threads wait at a barrier that others of their group do not reach");
     }
   }
 
-  void wait(Barrier& barrier) {
+  /// Until all of the group wait; `what` tells one thing to wait for from another.
+  void wait(Barrier& barrier, const void* what = nullptr) {
+    if (barrier.arrived > 0 && barrier.what != what) {
+      throw std::logic_error("emulator: threads of one group wait at different places");
+    }
+    barrier.what = what;
     Fiber& fiber = fibers_[static_cast<std::size_t>(thread_)];
     if (++barrier.arrived == barrier.size) {
       barrier.arrived = 0;
@@ -129,14 +137,15 @@ class Block {
   auto exchange(const T& mine, Use&& use) {
     static_assert(sizeof(T) <= sizeof(Warp::slots[0]));
     Warp& group = warp();
+    static constexpr char shown[2] = {};  // two places of each T and Use
     std::memcpy(group.slots[lane()], &mine, sizeof(T));
-    wait(group.barrier);
+    wait(group.barrier, &shown[0]);
     const auto result = use([&](int l) {
       T value;
       std::memcpy(&value, group.slots[l], sizeof(T));
       return value;
     });
-    wait(group.barrier);
+    wait(group.barrier, &shown[1]);
     return result;
   }
 
@@ -173,7 +182,11 @@ class Block {
   }
 
   void enter() {
-    body_(argument_);
+    try {
+      body_(argument_);
+    } catch (...) {  // it cannot leave the fiber by itself
+      thrown_ = std::current_exception();
+    }
     fibers_[static_cast<std::size_t>(thread_)].done = true;
     _longjmp(main_, 1);
   }
@@ -185,6 +198,7 @@ class Block {
   int thread_ = 0;
   void (*body_)(void*) = nullptr;
   void* argument_ = nullptr;
+  std::exception_ptr thrown_;
 };
 
 /// Memory of the device: what the host's own code touches of it, or any code beyond its end, is a fault. What is given
@@ -242,6 +256,13 @@ class DeviceMemory {
   }
 };
 
+/// Where 16 bytes are touched at once, which a card does at their multiples alone.
+inline void check_16_bytes(const void* at) {
+  if (reinterpret_cast<std::uintptr_t>(at) % 16 != 0) {
+    throw std::logic_error("emulator: 16 bytes at an address that is no multiple of them");
+  }
+}
+
 /// What a stream that is captured was given, in its order; null while none is captured.
 using Recording = std::vector<std::function<void()>>;
 inline Recording*& recording() {
@@ -274,6 +295,7 @@ inline void leave_device() {
 }  // namespace emulator
 
 inline void __stwb(uint4* to, uint4 value) {
+  emulator::check_16_bytes(to);
   *to = value;
 }
 inline void __syncthreads() {

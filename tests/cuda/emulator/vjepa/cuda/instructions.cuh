@@ -106,6 +106,7 @@ template <int N>
 void load_matrices(std::uint32_t (&m)[N], const bf16* row) {
   emulator::Block& block = *emulator::Block::running();
   const int lane = block.lane();
+  if (lane < 8 * N) emulator::check_16_bytes(row);
   const auto loaded = block.exchange(row, [&](auto&& of_lane) {
     std::array<std::uint32_t, N> pairs{};
     for (int i = 0; i < N; ++i) {
@@ -120,6 +121,7 @@ template <int N>
 void load_matrices_transposed(std::uint32_t (&m)[N], const bf16* row) {
   emulator::Block& block = *emulator::Block::running();
   const int lane = block.lane();
+  if (lane < 8 * N) emulator::check_16_bytes(row);
   const auto loaded = block.exchange(row, [&](auto&& of_lane) {
     std::array<std::uint32_t, N> pairs{};
     for (int i = 0; i < N; ++i) {
@@ -149,6 +151,8 @@ struct Copies {
 };
 
 inline void copy_async(void* shared, const void* global, bool there) {
+  emulator::check_16_bytes(shared);
+  emulator::check_16_bytes(global);
   Copies::of_thread().open.push_back({shared, global, there});
 }
 inline void commit_copies() {
