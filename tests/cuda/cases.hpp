@@ -1,7 +1,8 @@
 #pragma once
 
 // Every member of a device at work on random numbers, written once for all devices, so that what one computes can be
-// compared with what another does. Inputs are values that bf16 holds exactly; results begin as NaN.
+// compared with what another does. Inputs are values that bf16 holds exactly, if it is not told otherwise; results
+// begin as NaN.
 
 #include <algorithm>
 #include <cmath>
@@ -37,6 +38,7 @@ struct Sizes {
   bool aligned = true;
   Index head_dim = 32;
   Index keys = 133;
+  bool all_bits = false;  // of float, in attention's inputs
   int steps = 3;
   bool one_shape = false;
   bool graphs = false;
@@ -65,6 +67,7 @@ class Cases {
     if (found == all.end()) fail("no case '", name, "'");
     outcome_.clear();
     seed_ = 0;
+    all_bits_ = sizes.all_bits;
     (this->*found->second)(sizes);
     return std::exchange(outcome_, {});
   }
@@ -74,8 +77,10 @@ class Cases {
   Array<D, V> random(Index n, double scale = 1) {
     Random random({.seed = ++seed_});
     std::vector<V> host;
-    for (Index i = 0; i < n; ++i)
-      host.push_back(V(static_cast<float>(bf16(static_cast<float>(scale * random.normal())))));
+    for (Index i = 0; i < n; ++i) {
+      const auto value = static_cast<float>(scale * random.normal());
+      host.push_back(V(all_bits_ ? value : static_cast<float>(bf16(value))));
+    }
     return Array<D, V>(*ctx_, host);
   }
   template <class V>
@@ -481,6 +486,7 @@ class Cases {
   Context<D>* ctx_;
   Outcome outcome_;
   std::uint64_t seed_ = 0;
+  bool all_bits_ = false;
 };
 
 /// The results of a case on Cpu<double>.

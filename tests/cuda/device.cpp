@@ -139,6 +139,16 @@ TEST_CASE("attention over many keys is as exact") {
   compare("attention", {.head_dim = 32, .keys = 1500}, Precision::float32, 4 * float32_tolerance);
 }
 
+TEST_CASE("attention of numbers with all bits of float is as exact") {
+  VJEPA_NEEDS_CUDA();
+  // A product of factors in two parts lacks at most 3 * 2^-22 of itself: what the small parts give with each other, and
+  // what was rounded off of either. It has both signs, so that a score is wrong by less than 1e-6, and its weight by
+  // that share.
+  for (const Index head_dim : {32, 128}) {
+    compare("attention", {.head_dim = head_dim, .all_bits = true}, Precision::float32, 4 * float32_tolerance);
+  }
+}
+
 TEST_CASE("a GPU without the shared memory for tensor cores attends without them") {
   if (!emulated()) VJEPA_SKIP("this GPU has what it has");
   struct SmallCard {
