@@ -91,6 +91,28 @@ __device__ void sum_over_warps(float* sums, float (&values)[V]) {
   __syncthreads();
 }
 
+/// Calls use(i, packs) for each token i < end that is this warp's, with its V features from each of `columns`, where
+/// tokens are n apart. Several tokens are read before the first is used, so that memory has enough to do.
+template <int V, class S, int sources, class Use>
+__device__ void each_token_of_warp(const S* const (&columns)[sources], Index n, Index end, Use&& use) {
+  constexpr int at_once = 4;
+  for (Index first = warp_index(); first < end; first += at_once * warp_count()) {
+    Pack<S, V> packs[at_once][sources];
+#pragma unroll
+    for (int k = 0; k < at_once; ++k) {
+      const Index i = first + k * warp_count();
+      if (i >= end) break;
+      for (int s = 0; s < sources; ++s) packs[k][s] = load<V>(columns[s] + i * n);
+    }
+#pragma unroll
+    for (int k = 0; k < at_once; ++k) {
+      const Index i = first + k * warp_count();
+      if (i >= end) break;
+      use(i, packs[k]);
+    }
+  }
+}
+
 /// Mean and unbiased variance over the tokens of each feature, in two passes: a block for a clip and 32 packs of
 /// features, whose warps share the tokens.
 template <class S, int V, class Use>
@@ -103,20 +125,18 @@ __global__ void token_moments_kernel(Seq<const S> z, Use use) {
   const Index end = d < n ? tokens : 0;  // a lane beyond the last feature has no tokens, and waits with the others
   const S* const column = z.row(b) + d;
   float mean[V] = {};
-  for (Index i = warp_index(); i < end; i += warp_count()) {
-    const auto values = load<V>(column + i * n);
-    for (int v = 0; v < V; ++v) mean[v] += static_cast<float>(values[v]);
-  }
+  each_token_of_warp<V>({column}, n, end, [&](Index, const auto& packs) {
+    for (int v = 0; v < V; ++v) mean[v] += static_cast<float>(packs[0][v]);
+  });
   sum_over_warps<V>(sums, mean);
   for (int v = 0; v < V; ++v) mean[v] /= static_cast<float>(tokens);
   float variance[V] = {};
-  for (Index i = warp_index(); i < end; i += warp_count()) {
-    const auto values = load<V>(column + i * n);
+  each_token_of_warp<V>({column}, n, end, [&](Index, const auto& packs) {
     for (int v = 0; v < V; ++v) {
-      const float centered = static_cast<float>(values[v]) - mean[v];
+      const float centered = static_cast<float>(packs[0][v]) - mean[v];
       variance[v] += centered * centered;
     }
-  }
+  });
   sum_over_warps<V>(sums, variance);
   if (d >= n) return;
   float factor[V];
@@ -126,14 +146,13 @@ __global__ void token_moments_kernel(Seq<const S> z, Use use) {
   }
   if constexpr (Use::changes_tokens) {
     S* const out = use.tokens(b) + d;
-    for (Index i = warp_index(); i < tokens; i += warp_count()) {
-      const auto values = load<V>(column + i * n);
-      auto changed = load<V>(out + i * n);
+    each_token_of_warp<V>({column, out}, n, tokens, [&](Index i, const auto& packs) {
+      auto changed = packs[1];
       for (int v = 0; v < V; ++v) {
-        changed[v] = S(static_cast<float>(changed[v]) + factor[v] * (static_cast<float>(values[v]) - mean[v]));
+        changed[v] = S(static_cast<float>(changed[v]) + factor[v] * (static_cast<float>(packs[0][v]) - mean[v]));
       }
       store(out + i * n, changed);
-    }
+    });
   }
 }
 
@@ -163,8 +182,10 @@ __global__ void cross_entropy_kernel(Mat<const S> logits, Labels labels, float w
 template <class S, class Use, class... Changed>
 void token_moments(Context& ctx, Seq<const S> z, Use use, const Changed&... changed) {
   with_packs<S>(
-      [&]<int V>() {
-        constexpr int threads = 256;
+      [&]<int count>() {
+        // 4 bytes of a token for a lane, not 16: clips are few, and so there are four times as many blocks.
+        constexpr int V = count > 1 ? 4 / static_cast<int>(sizeof(S)) : 1;
+        constexpr int threads = 512;
         const Index columns = Index{V} * warp_size;
         launch(ctx,
                {.blocks = (z.cols() + columns - 1) / columns,
