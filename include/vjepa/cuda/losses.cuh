@@ -182,9 +182,7 @@ __global__ void cross_entropy_kernel(Mat<const S> logits, Labels labels, float w
 template <class S, class Use, class... Changed>
 void token_moments(Context& ctx, Seq<const S> z, Use use, const Changed&... changed) {
   with_packs<S>(
-      [&]<int count>() {
-        // 4 bytes of a token for a lane, not 16: clips are few, and so there are four times as many blocks.
-        constexpr int V = count > 1 ? 4 / static_cast<int>(sizeof(S)) : 1;
+      [&]<int V>() {
         constexpr int threads = 512;
         const Index columns = Index{V} * warp_size;
         launch(ctx,
