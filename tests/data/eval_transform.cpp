@@ -37,3 +37,19 @@ TEST_CASE("a strip of any length is seen without making all of it") {
     CHECK(out[at] == Approx((90 - natural_pixels.mean[0]) / natural_pixels.deviation[0]).margin(1e-4));
   }
 }
+
+TEST_CASE("views along a strip are the same whether they overlap or not") {
+  Frames frames(1, 16, 64);
+  Random random({.seed = 5});
+  for (auto& pixel : frames.pixels) pixel = static_cast<std::uint8_t>(random.below(256));
+  const auto seen = [&](Index views) {
+    std::vector<float> out(static_cast<std::size_t>(views * 3 * 16 * 16));
+    EvalTransform{.size = 16, .views = views}(frames, out.data());
+    return out;
+  };
+  const std::vector<float> two = seen(2);  // apart
+  const std::vector<float> four = seen(4);
+  const std::ptrdiff_t one = 3 * 16 * 16;
+  CHECK(std::equal(two.begin(), two.begin() + one, four.begin()));
+  CHECK(std::equal(two.end() - one, two.end(), four.end() - one));
+}

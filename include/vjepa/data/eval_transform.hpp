@@ -37,13 +37,19 @@ struct EvalTransform {
     const Index long_side = short_side * std::max(frames.height, frames.width) / std::min(frames.height, frames.width);
     const Index height = tall ? long_side : short_side;
     const Index width = tall ? short_side : long_side;
+    // Views that overlap share what is resized; of a long strip, only what is seen is made.
+    const bool apart = long_side > views * size;
+    Frames seen;
+    if (!apart) seen = resized(frames, height, width, {0, 0, height, width});
     for (Index view = 0; view < views; ++view) {
-      // Of the resized frames only what is seen is made: the long side of a strip may be of any length.
-      const Frames seen =
-          resized(frames, height, width, views == 1 ? middle(height, width) : along(height, width, view));
+      Box box = views == 1 ? middle(height, width) : along(height, width, view);
+      if (apart) {
+        seen = resized(frames, height, width, box);
+        box.top = box.left = 0;
+      }
       for (Index t = 0; t < seen.count; ++t) {
-        crop_resized(seen.frame(t), size, {0, 0, size, size}, size, false,
-                     out + (view * 3 * seen.count + t) * size * size, seen.count * size * size);
+        crop_resized(seen.frame(t), seen.width, box, size, false, out + (view * 3 * seen.count + t) * size * size,
+                     seen.count * size * size);
       }
     }
   }
