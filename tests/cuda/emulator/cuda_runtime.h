@@ -87,7 +87,13 @@ class Block {
   template <class Body>
   void run(int threads, Body&& body) {
     running() = this;
-    body_ = [](void* b) { (*static_cast<std::remove_reference_t<Body>*>(b))(); };
+    body_ = [](void* b) {
+      try {
+        (*static_cast<std::remove_reference_t<Body>*>(b))();
+      } catch (...) {  // it cannot leave the fiber by itself
+        running()->thrown_ = std::current_exception();
+      }
+    };
     argument_ = &body;
     barrier_ = {.size = threads};
     warps_.assign(static_cast<std::size_t>(threads / warp_size), {});
@@ -105,7 +111,10 @@ class Block {
         resume(fiber);
         if (fiber.done) --left;
       }
-      if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
+      if (thrown_) {
+        fibers_.clear();  // some will wait for ever
+        std::rethrow_exception(std::exchange(thrown_, nullptr));
+      }
       if (!moved) throw std::logic_error("emulator: threads wait at a barrier that others of their group do not reach");
     }
   }
@@ -182,11 +191,7 @@ class Block {
   }
 
   void enter() {
-    try {
-      body_(argument_);
-    } catch (...) {  // it cannot leave the fiber by itself
-      thrown_ = std::current_exception();
-    }
+    body_(argument_);
     fibers_[static_cast<std::size_t>(thread_)].done = true;
     _longjmp(main_, 1);
   }
