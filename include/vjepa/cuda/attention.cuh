@@ -40,11 +40,10 @@ void FlashAttention<S>::attention_backward(Context& ctx, AttentionShape shape, M
                                            Mat<S> dq, Mat<S> dk, Mat<S> dv) {
   const Mat<float> delta(ctx.scratch<float>(shape.batch * shape.heads * shape.queries), shape.batch * shape.heads,
                          shape.queries);
-  attention_delta(ctx, shape, out, dout, delta);
   with_attention_kernel<S>(
       ctx, shape, TensorCoreAttention<S>::backward_bytes(shape),
-      [&]<class Kernel>() { Kernel::backward(ctx, shape, q, k, v, lse, delta, dout, dq, dk, dv); }, q, k, v, dout, dq,
-      dk, dv);
+      [&]<class Kernel>() { Kernel::backward(ctx, shape, q, k, v, out, lse, delta, dout, dq, dk, dv); }, q, k, v, out,
+      dout, dq, dk, dv);
 }
 
 }  // namespace vjepa::cuda

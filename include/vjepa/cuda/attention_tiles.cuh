@@ -110,6 +110,23 @@ __device__ void store_rows(const Fragments<M, D>& sums, const float (&scale)[M][
   }
 }
 
+/// a . b, of rows of a head, in each of the four lanes that have the row.
+template <class S, int D>
+__device__ float product_of_rows(const S* a, const S* b, int dim) {
+  constexpr int V = 16 / static_cast<int>(sizeof(S));
+  float sum = 0;
+#pragma unroll
+  for (int begin = 0; begin < D; begin += 4 * V) {
+    const int d = begin + lane_index() % 4 * V;
+    if (d >= dim) break;
+    const auto x = load<V>(a + d);
+    const auto y = load<V>(b + d);
+    for (int v = 0; v < V; ++v) sum += static_cast<float>(x[v]) * static_cast<float>(y[v]);
+  }
+  sum += __shfl_xor_sync(0xffffffffu, sum, 1);
+  return sum + __shfl_xor_sync(0xffffffffu, sum, 2);
+}
+
 /// Where a block stands: `block_rows` rows of one head.
 struct Place {
   Index head;

@@ -145,11 +145,13 @@ __global__ void __launch_bounds__(threads, forward_cut<S, D>.blocks)
 ///   p = exp(scores - lse), ds = p (dout valuesᵀ - delta)
 ///   dq = scale ds k, or dk = scale dsᵀ q and dv = pᵀ dout
 ///
-/// Each gradient has one writer, so that no order of blocks can change it; scores are computed twice for it.
+/// delta is dout . out of each query, the sum over keys of p times its gradient; the kernel of queries writes it, that
+/// of keys reads it. Each gradient has one writer, so that no order of blocks can change it; scores are computed twice
+/// for it.
 template <class S, int D, bool for_keys>
 __global__ void __launch_bounds__(threads, backward_cut<S, D>.blocks)
-    backward_kernel(AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v, Mat<const float> lse,
-                    Mat<const float> delta, Mat<const S> dout, Mat<S> dq, Mat<S> dk, Mat<S> dv) {
+    backward_kernel(AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v, Mat<const S> out,
+                    Mat<const float> lse, Mat<float> delta, Mat<const S> dout, Mat<S> dq, Mat<S> dk, Mat<S> dv) {
   constexpr Cut cut = backward_cut<S, D>;
   constexpr int M = cut.fragments;
   constexpr int T = tile<S>;
@@ -199,10 +201,17 @@ __global__ void __launch_bounds__(threads, backward_cut<S, D>.blocks)
   if (!for_keys) {
     for (int m = 0; m < M; ++m) {
       for (int half = 0; half < 2; ++half) {
+        // A row that is not there adds up another, as the lanes do this together.
+        const Index i = first + min(row + 16 * m + row_of(half), rows - 1);
+        row_delta[m][half] = product_of_rows<S, D>(out.row(i) + place.column, dout.row(i) + place.column, dim);
+      }
+    }
+    for (int m = 0; m < M; ++m) {
+      for (int half = 0; half < 2; ++half) {
         const int i = row + 16 * m + row_of(half);
         if (i >= rows) continue;
         row_lse[m][half] = lse(place.head, place.first + i) * log2_e;
-        row_delta[m][half] = delta(place.head, place.first + i);
+        if (lane_index() % 4 == 0) delta(place.head, place.first + i) = row_delta[m][half];
       }
     }
   }
@@ -324,15 +333,15 @@ struct TensorCoreAttention {
     });
   }
 
-  /// delta as attention_delta computes it.
+  /// Overwrites delta [batch * heads, queries].
   static void backward(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v,
-                       Mat<const float> lse, Mat<const float> delta, Mat<const S> dout, Mat<S> dq, Mat<S> dk,
-                       Mat<S> dv) {
+                       Mat<const S> out, Mat<const float> lse, Mat<float> delta, Mat<const S> dout, Mat<S> dq,
+                       Mat<S> dk, Mat<S> dv) {
     flash::with_padded<S>(shape.head_dim, [&](auto padded) {
       constexpr int D = padded;
-      launch(ctx, flash::backward_grid<S, D, true>(shape), flash::backward_kernel<S, D, true>, shape, q, k, v, lse,
-             delta, dout, dq, dk, dv);
-      launch(ctx, flash::backward_grid<S, D, false>(shape), flash::backward_kernel<S, D, false>, shape, q, k, v, lse,
+      launch(ctx, flash::backward_grid<S, D, false>(shape), flash::backward_kernel<S, D, false>, shape, q, k, v, out,
+             lse, delta, dout, dq, dk, dv);
+      launch(ctx, flash::backward_grid<S, D, true>(shape), flash::backward_kernel<S, D, true>, shape, q, k, v, out, lse,
              delta, dout, dq, dk, dv);
     });
   }

@@ -217,10 +217,11 @@ struct PlainAttention {
     launch(ctx, plain::grid(shape, shape.queries, 3, 1), plain::forward_kernel<S>, shape, q, k, v, out, lse);
   }
 
-  /// delta as attention_delta computes it.
+  /// Overwrites delta [batch * heads, queries].
   static void backward(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v,
-                       Mat<const float> lse, Mat<const float> delta, Mat<const S> dout, Mat<S> dq, Mat<S> dk,
-                       Mat<S> dv) {
+                       Mat<const S> out, Mat<const float> lse, Mat<float> delta, Mat<const S> dout, Mat<S> dq,
+                       Mat<S> dk, Mat<S> dv) {
+    attention_delta(ctx, shape, out, dout, delta);
     launch(ctx, plain::grid(shape, shape.keys, 4, 2), plain::backward_kernel<S, true>, shape, q, k, v, lse, delta, dout,
            dq, dk, dv);
     launch(ctx, plain::grid(shape, shape.queries, 4, 2), plain::backward_kernel<S, false>, shape, q, k, v, lse, delta,
