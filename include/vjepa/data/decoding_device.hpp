@@ -30,7 +30,7 @@ class DecodingDevice {
     const std::string which = colon == std::string::npos ? "" : name.substr(colon + 1);
     AVBufferRef* made = nullptr;
     // The context that everything else of this process has on an NVIDIA GPU, where FFmpeg takes it; which it does not
-    // once others have set it up in their way. A second one costs memory alone, as pictures come back to the host.
+    // once others have set it up in their way. A second one costs memory, and turns with the first on the GPU.
     int e = create(made, type, which, type == AV_HWDEVICE_TYPE_CUDA);
     if (e < 0 && type == AV_HWDEVICE_TYPE_CUDA) e = create(made, type, which, false);
     if (e < 0) {
