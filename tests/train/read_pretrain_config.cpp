@@ -86,6 +86,7 @@ TEST_CASE("values that cannot work are refused with what would") {
                     Contains("'data.resize_on_device' does not go with data_aug.reprob"));
   refuses("data.cache_gb=-1", "'data.cache_gb' is -1", "must not be negative");
   refuses("model.init_std=0", "'model.init_std' is 0", "above 0");
+  refuses("model.rescale_blocks=3", "'model.rescale_blocks'", "true or false");
   refuses("model.recomputed_blocks=-1", "'model.recomputed_blocks' is -1", "not be below 0");
   refuses("mask=[]", "lists no mask", "at least one");
   refuses("mask.0.multiple_of=0", "'mask.0.multiple_of' is 0", "at least 1");

@@ -15,12 +15,14 @@ struct Init {
   enum class Kind { zeros, ones, normal };
   Kind kind = Kind::zeros;
   double variance = 0;
+  Index layer = 0;      // of a block's last weights, counted from 1; 0 for others
   bool applied = true;  // false for one that no pass reads: it is kept as it started, without weight decay
 
   static constexpr Init zeros() { return {Kind::zeros, 0}; }
   static constexpr Init ones() { return {Kind::ones, 0}; }
   static constexpr Init normal(double variance) { return {Kind::normal, variance}; }
-  constexpr Init unapplied() const { return {kind, variance, false}; }
+  constexpr Init in_layer(Index number) const { return {kind, variance, number, applied}; }
+  constexpr Init unapplied() const { return {kind, variance, layer, false}; }
 };
 
 /// Every weight matrix starts with a standard deviation of 0.02.

@@ -56,7 +56,9 @@ struct AttentivePooler {
     Ask::visit(p.cross_attention_block, visitor.scope("cross_attention_block"));
     for (std::size_t i = 0; i < p.blocks.size(); ++i) {
       const auto layer = static_cast<Index>(i);
-      Layer::visit(p.blocks[i], visitor.scope("blocks", layer), layer + 2);
+      // The official evaluation leaves the pooler as its constructor made it, smaller by sqrt(2 layer).
+      const double out_variance = weight_variance / (2.0 * static_cast<double>(layer + 2));
+      Layer::visit(p.blocks[i], visitor.scope("blocks", layer), Init::normal(out_variance));
     }
   }
 

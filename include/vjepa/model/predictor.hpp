@@ -74,7 +74,8 @@ struct Predictor {
     }
     for (std::size_t i = 0; i < p.predictor_blocks.size(); ++i) {
       const auto layer = static_cast<Index>(i);
-      Layer::visit(p.predictor_blocks[i], visitor.scope("predictor_blocks", layer), layer + 1);
+      Layer::visit(p.predictor_blocks[i], visitor.scope("predictor_blocks", layer),
+                   Init::normal(weight_variance).in_layer(layer + 1));
     }
     Norm::visit(p.predictor_norm, visitor.scope("predictor_norm"));
     ProjOut::visit(p.predictor_proj, visitor.scope("predictor_proj"));

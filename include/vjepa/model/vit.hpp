@@ -66,7 +66,7 @@ struct ViT {
     Embed::visit(p.patch_embed, visitor.scope("patch_embed"));
     Index i = 0;
     for (auto& block : p.blocks) {
-      Layer::visit(block, visitor.scope("blocks", i), i + 1);
+      Layer::visit(block, visitor.scope("blocks", i), Init::normal(weight_variance).in_layer(i + 1));
       ++i;
     }
     Norm::visit(p.norm, visitor.scope("norm"));
@@ -75,7 +75,7 @@ struct ViT {
   /// Trainable values; the fixed positions are not among them.
   static constexpr Index param_count = count_params(ViT{});
 
-  /// Tokens of a clip. Throws Error unless the clip divides into tubelets.
+  /// Tokens of a clip. Throws Error unless the clip divides into tubelets, or is one frame for a model of images.
   static TokenGrid grid(const ClipSize& clip) {
     const Index frames = Embed::tubelet.frames;
     if (clip.height <= 0 || clip.width <= 0 || clip.height % S.patch != 0 || clip.width % S.patch != 0) {
@@ -86,6 +86,7 @@ struct ViT {
       fail("vjepa::ViT: a clip of ", clip.frames, " frames does not divide into tubelets of ", frames,
            " frames; choose a multiple of ", frames);
     }
+    if (!is_video && clip.frames != 1) fail("vjepa::ViT: a clip of ", clip.frames, " frames is no image, which has 1");
     return {.depth = clip.frames / frames, .height = clip.height / S.patch, .width = clip.width / S.patch};
   }
 

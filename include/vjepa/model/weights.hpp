@@ -18,16 +18,25 @@
 
 namespace vjepa {
 
-/// The initial values of a module's arena, gaps zero. `stream` keeps two modules of one run apart; weights are `spread`
-/// times as large as the official ones.
+/// Where initial weights are to differ from those of the official trainer.
+struct InitOptions {
+  double spread = 1;  // so many times as large
+  /// The last weights of each half of a block are smaller by sqrt(2 layer). So the official models' constructors leave
+  /// them; the official trainer (init_video_model) then draws all anew.
+  bool rescale_blocks = false;
+};
+
+/// The initial values of a module's arena, gaps zero. `stream` keeps two modules of one run apart.
 template <class T>
-std::vector<T> initial_values(const ParamLayout& layout, std::uint64_t seed, std::uint64_t stream, double spread = 1) {
+std::vector<T> initial_values(const ParamLayout& layout, std::uint64_t seed, std::uint64_t stream,
+                              InitOptions options = {}) {
   std::vector<T> values(static_cast<std::size_t>(layout.size()), T(0));
   const std::vector<ParamInfo>& params = layout.params();
   const auto fill = [&](std::size_t index) {
     const ParamInfo& p = params[index];
     Random random({.seed = seed, .purpose = Purpose::init, .epoch = stream, .sample = index});
-    const double std = spread * std::sqrt(p.init.variance);
+    const double share = options.rescale_blocks && p.init.layer > 0 ? 2.0 * static_cast<double>(p.init.layer) : 1;
+    const double std = options.spread * std::sqrt(p.init.variance / share);
     for (Index i = 0; i < p.size; ++i) {
       double value = p.init.kind == Init::Kind::ones ? 1 : 0;
       if (p.init.kind == Init::Kind::normal) {
@@ -95,8 +104,8 @@ class Weights {
     return layout_.template bind<Master>(module_, array.data());
   }
 
-  void init(Context<D>& ctx, std::uint64_t seed, std::uint64_t stream, double spread = 1) {
-    upload(ctx, initial_values<Master>(layout_, seed, stream, spread));
+  void init(Context<D>& ctx, std::uint64_t seed, std::uint64_t stream, InitOptions options = {}) {
+    upload(ctx, initial_values<Master>(layout_, seed, stream, options));
   }
 
   /// All values in the order of the layout, gaps included.

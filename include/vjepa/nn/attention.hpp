@@ -27,11 +27,11 @@ struct SelfAttention {
     return {};
   }
 
-  /// `out_variance`: of the initial weights of proj, which the official code shrinks with the layer.
+  /// `out` is how the weights of proj start.
   template <class P, class Visitor>
-  static constexpr void visit(P& p, Visitor visitor, double out_variance = weight_variance) {
+  static constexpr void visit(P& p, Visitor visitor, Init out = Init::normal(weight_variance)) {
     Qkv::visit(p.qkv, visitor.scope("qkv"));
-    Proj::visit(p.proj, visitor.scope("proj"), out_variance);
+    Proj::visit(p.proj, visitor.scope("proj"), out);
   }
 
   template <Device D>

@@ -31,14 +31,13 @@ struct Block {
     return {};
   }
 
-  /// `layer`, counted from 1, shrinks the initial weights of the two output products by sqrt(2 layer).
+  /// `out` is how the weights of the last product of each half start.
   template <class P, class Visitor>
-  static constexpr void visit(P& p, Visitor visitor, Index layer = 1) {
-    const double out_variance = weight_variance / (2.0 * static_cast<double>(layer));
+  static constexpr void visit(P& p, Visitor visitor, Init out = Init::normal(weight_variance)) {
     Norm::visit(p.norm1, visitor.scope("norm1"));
-    Attn::visit(p.attn, visitor.scope("attn"), out_variance);
+    Attn::visit(p.attn, visitor.scope("attn"), out);
     Norm::visit(p.norm2, visitor.scope("norm2"));
-    Ffn::visit(p.mlp, visitor.scope("mlp"), out_variance);
+    Ffn::visit(p.mlp, visitor.scope("mlp"), out);
   }
 
   /// Inputs of both halves and what they keep. The outputs of the norms are computed again in the backward

@@ -36,7 +36,7 @@ struct CrossBlock {
     Norm::visit(p.norm1, visitor.scope("norm1"));
     Attn::visit(p.xattn, visitor.scope("xattn"));
     Norm::visit(p.norm2, visitor.scope("norm2"));
-    Ffn::visit(p.mlp, visitor.scope("mlp"), weight_variance / 2);
+    Ffn::visit(p.mlp, visitor.scope("mlp"), Init::normal(weight_variance / 2));
   }
 
   template <Device D>

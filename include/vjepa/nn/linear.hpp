@@ -19,10 +19,10 @@ struct Linear {
     return {};
   }
 
-  /// `variance`: of the initial weights; the bias starts at zero.
+  /// `weights` is how the weights start; the bias starts at zero.
   template <class P, class Visitor>
-  static constexpr void visit(P& p, Visitor visitor, double variance = weight_variance) {
-    visitor.param("weight", p.weight, Init::normal(variance));
+  static constexpr void visit(P& p, Visitor visitor, Init weights = Init::normal(weight_variance)) {
+    visitor.param("weight", p.weight, weights);
     visitor.param("bias", p.bias, Init::zeros());
   }
 

@@ -24,11 +24,11 @@ struct Mlp {
     return {};
   }
 
-  /// `out_variance`: of the initial weights of fc2, which the official code shrinks with the layer.
+  /// `out` is how the weights of fc2 start.
   template <class P, class Visitor>
-  static constexpr void visit(P& p, Visitor visitor, double out_variance = weight_variance) {
+  static constexpr void visit(P& p, Visitor visitor, Init out = Init::normal(weight_variance)) {
     Fc1::visit(p.fc1, visitor.scope("fc1"));
-    Fc2::visit(p.fc2, visitor.scope("fc2"), out_variance);
+    Fc2::visit(p.fc2, visitor.scope("fc2"), out);
   }
 
   /// What GELU was taken of, [rows, Hidden]; its value is cheap to compute again, and takes its place then. Empty, it

@@ -80,9 +80,10 @@ struct PretrainConfig {
     Index pred_embed_dim = 384;
     bool uniform_power = true;
     bool zero_init_mask_tokens = true;
-    double init_std = 0.02;  // of weight matrices; our own key
+    double init_std = 0.02;       // of weight matrices; our own key, like those below
+    bool rescale_blocks = false;  // InitOptions::rescale_blocks
     // Of the encoder, the first so many compute their activations again in the backward pass, which takes less memory
-    // and more time; our own key.
+    // and more time.
     Index recomputed_blocks = 0;
   };
 

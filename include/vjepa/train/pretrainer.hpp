@@ -69,10 +69,11 @@ class Pretrainer {
                              widened(PredictorModel::positions(grid_, Encoder::is_video, config.model.uniform_power))),
         scalars_(ctx, 4),
         feed_(ctx) {
-    const double spread = config.model.init_std / std::sqrt(weight_variance);
-    encoder_.init(ctx, config.meta.seed, 0, spread);
+    const InitOptions init{.spread = config.model.init_std / std::sqrt(weight_variance),
+                           .rescale_blocks = config.model.rescale_blocks};
+    encoder_.init(ctx, config.meta.seed, 0, init);
     target_.upload(ctx, encoder_.download(ctx));
-    predictor_.init(ctx, config.meta.seed, 1, spread);
+    predictor_.init(ctx, config.meta.seed, 1, init);
     const auto total_steps = static_cast<double>(ipe_ * config_.optimization.epochs) * config_.optimization.ipe_scale;
     const auto& o = config_.optimization;
     lr_ = {.start = o.start_lr,

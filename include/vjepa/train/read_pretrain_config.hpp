@@ -199,6 +199,7 @@ inline PretrainConfig::Model read_model(YamlSection s) {
   m.uniform_power = s.get<bool>("uniform_power", m.uniform_power);
   m.init_std = s.get<double>("init_std", m.init_std);
   if (!(m.init_std > 0)) s.reject("init_std", "is ", m.init_std, "; it must be above 0");
+  m.rescale_blocks = s.get<bool>("rescale_blocks", m.rescale_blocks);
   m.recomputed_blocks = s.get<Index>("recomputed_blocks", m.recomputed_blocks);
   if (m.recomputed_blocks < 0) s.reject("recomputed_blocks", "is ", m.recomputed_blocks, "; it must not be below 0");
   m.zero_init_mask_tokens = s.get<bool>("zero_init_mask_tokens", m.zero_init_mask_tokens);
