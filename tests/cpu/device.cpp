@@ -209,6 +209,37 @@ TEMPLATE_LIST_TEST_CASE("products with weights", "", Devices) {
   require_close(dw, n * k, tolerance<T>(20), [&](Index i) { return 2 * dw_after[i] - dw_before[i]; });
 }
 
+TEMPLATE_LIST_TEST_CASE("products over nothing add nothing", "", Devices) {
+  using D = TestType;
+  using S = Scalar<D>;
+  using T = Grad<D>;
+  typename D::Context ctx(1);
+  const std::vector<S> x(static_cast<std::size_t>(40 * 40), S(1));
+  std::vector<T> dw(static_cast<std::size_t>(40 * 40), T(0));
+  std::vector<T> db(40, T(0));
+  const auto backward = [&](Index rows) {
+    D::linear_backward_weights(ctx, Mat<const S>(x.data(), rows, 40), Mat<const S>(x.data(), rows, 40),
+                               Mat<T>(dw.data(), 40, 40), Vec<T>(db.data(), 40));
+  };
+  backward(40);  // leaves its sums in the memory that the next call uses
+  backward(0);
+  CHECK(dw == std::vector<T>(dw.size(), T(40)));
+  CHECK(db == std::vector<T>(db.size(), T(40)));
+}
+
+TEST_CASE("a deviation that is no number makes the loss none") {
+  using D = Cpu<float>;
+  D::Context ctx(1);
+  std::vector<float> std{0.5f, 2.0f, std::numeric_limits<float>::quiet_NaN()};
+  std::vector<float> dstd(3);
+  float loss = 0;
+  D::hinge(ctx, Mat<const float>(std.data(), 1, 2), 1, Vec<float>(&loss, 1), Mat<float>(dstd.data(), 1, 2));
+  CHECK(loss == 0.5f);
+  CHECK(dstd == std::vector<float>{-1, 0, 0});
+  D::hinge(ctx, Mat<const float>(std.data(), 1, 3), 1, Vec<float>(&loss, 1), Mat<float>(dstd.data(), 1, 3));
+  CHECK(std::isnan(loss));
+}
+
 TEMPLATE_LIST_TEST_CASE("attention is softmax of scaled scores times values", "", Devices) {
   using D = TestType;
   using S = Scalar<D>;

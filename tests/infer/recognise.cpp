@@ -6,6 +6,7 @@
 
 #include "catch.hpp"
 #include "vjepa/core/params.hpp"
+#include "vjepa/infer/encoder_positions.hpp"
 #include "vjepa/io/safetensors.hpp"
 #include "vjepa/io/state_dict.hpp"
 
@@ -69,6 +70,19 @@ TEST_CASE("another patch is another model, and an unknown size has its shape wit
   CHECK(own->dims.hidden == 60);
   CHECK(own->dims.heads == 0);
   CHECK(own->clip == clip);
+}
+
+TEST_CASE("positions of another patch or width are not taken for an encoder's own") {
+  const TemporaryFolder folder;
+  const ClipSize clip{.frames = 16, .height = 64, .width = 64};
+  const Checkpoint checkpoint(write_encoder<ViTTiny<>>(folder, "", clip, false));
+  const RecognisedEncoder found = recognise_encoder(checkpoint).value();
+  const auto positions = [&]<class Encoder>(Encoder) {
+    return encoder_positions<Encoder>(checkpoint, found, clip, clip, true);
+  };
+  CHECK(positions(ViTTiny<>{}) == ViTTiny<>::positions(clip, false));
+  CHECK(positions(ViTTiny<8>{}) == ViTTiny<8>::positions(clip, true));
+  CHECK(positions(ViTSmall<>{}) == ViTSmall<>::positions(clip, true));
 }
 
 TEST_CASE("positions that are of no clip, and files of something else, are not guessed at") {

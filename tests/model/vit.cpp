@@ -108,4 +108,7 @@ TEST_CASE("ViT: clips that do not divide are refused with what would") {
   CHECK_THROWS_WITH(Video::grid({.frames = 5, .height = 8, .width = 8}),
                     Contains("5 frames") && Contains("multiple of 2"));
   CHECK(Video::grid({.frames = 4, .height = 8, .width = 12}) == TokenGrid{2, 2, 3});
+  using Image = ViT<VitDims{.dim = 12, .depth = 1, .heads = 2, .patch = 4, .tubelet = 0}>;
+  CHECK_THROWS_WITH(Image::grid({.frames = 4, .height = 8, .width = 8}), Contains("4 frames is no image"));
+  CHECK(Image::grid({.frames = 1, .height = 8, .width = 12}) == TokenGrid{1, 2, 3});
 }

@@ -27,3 +27,11 @@ TEST_CASE("a constant stays constant under both interpolations") {
   for (const float v : interpolate_positions_3d(table, 2, {2, 3, 4}, {5, 2, 7})) CHECK(v == Approx(0.75f));
   for (const float v : interpolate_positions_2d(table, 2, {1, 6, 4}, {1, 9, 3})) CHECK(v == Approx(0.75f));
 }
+
+TEST_CASE("features that cannot be dealt out to the axes are refused") {
+  const TokenGrid grid{2, 2, 2};
+  CHECK_THROWS_WITH(sincos_positions_2d(6, {1, 2, 2}), Contains("6 features") && Contains("multiple of 4"));
+  CHECK_THROWS_WITH(sincos_positions_3d(12, grid, false), Contains("12 features") && Contains("multiple of 8"));
+  CHECK(sincos_positions_2d(12, {1, 2, 2}).size() == 4 * 12);
+  CHECK(sincos_positions_3d(16, grid, false).size() == 8 * 16);
+}

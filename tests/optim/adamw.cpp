@@ -85,3 +85,8 @@ TEST_CASE("an update brings the average and the copies along") {
     CHECK(static_cast<float>(updated.average_copy[i]) == static_cast<float>(bf16(updated.average[i])));
   }
 }
+
+TEST_CASE("AdamW without eps is refused") {
+  D::Context ctx(1);
+  CHECK_THROWS_WITH(AdamW<D>(ctx, ParamLayout(Linear<2, 3>{}), {.eps = 0}), Contains("eps is 0"));
+}

@@ -146,6 +146,11 @@ struct Linalg {
 
   /// One tile, [m, n] dense in the thread's scratch memory.
   static const T* multiply(Context& ctx, int thread, Operand<S> a, Operand<S> b, Index m, Index n, Index k) {
+    if (k == 0) {  // which not every policy knows
+      T* const zeros = ctx.scratch<T>(thread, m * n);
+      std::fill_n(zeros, m * n, T(0));
+      return zeros;
+    }
     if constexpr (Gemm::template supports<S>) {
       T* const tile = ctx.scratch<T>(thread, m * n);
       Gemm::multiply(a, b, m, n, k, false, tile, n);

@@ -55,8 +55,9 @@ struct Losses {
     T* d = dstd.flat().data();
     const double sum = ordered_sum(ctx, std.size(), [&](Index i) {
       const T room = T(1) - s[i];
-      d[i] = room > 0 ? T(-weight) : T(0);
-      return room > 0 ? static_cast<double>(room) : 0.0;
+      const bool enough = room <= 0;  // not of a deviation that is no number, which the loss is to tell
+      d[i] = enough ? T(0) : T(-weight);
+      return enough ? 0.0 : static_cast<double>(room);
     });
     loss.data()[0] += T(weight * sum);
   }

@@ -43,8 +43,9 @@ struct HingeTerm {
 
   __device__ double operator()(Index i) const {
     const float room = 1.0f - std[i];
-    dstd[i] = room > 0 ? -weight : 0.0f;
-    return room > 0 ? static_cast<double>(room) : 0.0;
+    const bool enough = room <= 0;  // not of a deviation that is no number, which the loss is to tell
+    dstd[i] = enough ? 0.0f : -weight;
+    return enough ? 0.0 : static_cast<double>(room);
   }
 };
 

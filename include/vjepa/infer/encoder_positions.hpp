@@ -14,7 +14,8 @@ namespace vjepa {
 template <class Encoder>
 std::vector<float> encoder_positions(const Checkpoint& checkpoint, const RecognisedEncoder& found,
                                      const ClipSize& made_for, const ClipSize& clip, bool uniform_power) {
-  const bool own = found.clip ? *found.clip == made_for : found.positions == Encoder::grid(made_for).size();
+  const bool fits = found.positions == Encoder::grid(made_for).size() && found.dims.dim == Encoder::dim;
+  const bool own = fits && (!found.clip || *found.clip == made_for);
   const std::vector<float> table = own ? checkpoint.at(found.prefix + "pos_embed").template as<float>()
                                        : Encoder::positions(made_for, uniform_power);
   return clip == made_for ? table : Encoder::resize_positions(table, made_for, clip);

@@ -71,9 +71,9 @@ class FeatureExtractor {
   std::vector<Seq<const Scalar<D>>> operator()(std::span<const float> clips) {
     const Index batch = clips_in(clips);
     if (static_cast<Index>(idx_.size()) != batch * grid_.size()) {
+      idx_ = {};  // its size tells that all three have it, also after one of them had no memory
       clips_ = Array<D, Scalar<D>>(*ctx_, static_cast<Index>(clips.size()));
       features_ = Array<D, Scalar<D>>(*ctx_, layers() * batch * grid_.size() * dim);
-      // Last: its size tells that all have it, also after one of them had no memory.
       idx_ = Array<D, std::int32_t>(*ctx_, every_token(batch, grid_.size()));
     }
     convert_in_pieces<Scalar<D>>(clips, [&](std::span<const Scalar<D>> piece, std::size_t begin) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "vjepa/core/error.hpp"
 #include "vjepa/core/shapes.hpp"
 #include "vjepa/core/view.hpp"
 
@@ -40,8 +41,11 @@ inline std::vector<double> sincos_position_3d(Index dim, Index d, Index h, Index
   return token;
 }
 
-/// The fixed positions of a clip, [grid.size(), dim].
+/// The fixed positions of a clip, [grid.size(), dim]. Throws Error where the features cannot be dealt out.
 inline std::vector<float> sincos_positions_3d(Index dim, const TokenGrid& grid, bool uniform_power) {
+  if (!uniform_power && dim % 8 != 0) {
+    fail("positions of ", dim, " features cannot be halved and quartered; choose a multiple of 8, or uniform_power");
+  }
   std::vector<float> table;
   table.reserve(static_cast<std::size_t>(grid.size() * dim));
   for (Index d = 0; d < grid.depth; ++d) {
@@ -55,8 +59,10 @@ inline std::vector<float> sincos_positions_3d(Index dim, const TokenGrid& grid, 
   return table;
 }
 
-/// Fixed positions of an image, [grid.size(), dim]: half of the features of the row, half of the column.
+/// Fixed positions of an image, [grid.size(), dim]: half of the features of the row, half of the column. Throws Error
+/// where the features cannot be dealt out.
 inline std::vector<float> sincos_positions_2d(Index dim, const TokenGrid& grid) {
+  if (dim % 4 != 0) fail("positions of ", dim, " features cannot be halved twice; choose a multiple of 4");
   std::vector<float> table;
   table.reserve(static_cast<std::size_t>(grid.size() * dim));
   std::vector<double> token;

@@ -4,6 +4,7 @@
 
 #include "vjepa/core/arena.hpp"
 #include "vjepa/core/device.hpp"
+#include "vjepa/core/error.hpp"
 #include "vjepa/core/params.hpp"
 
 namespace vjepa {
@@ -19,8 +20,12 @@ class AdamW {
     double eps = 1e-8;
   };
 
+  /// Throws Error when eps is not above 0.
   AdamW(Context<D>& ctx, const ParamLayout& layout, Options options)
-      : options_(options), decayed_(layout.decayed_size()), m_(ctx, layout.size()), v_(ctx, layout.size()) {}
+      : options_(options), decayed_(layout.decayed_size()), m_(ctx, layout.size()), v_(ctx, layout.size()) {
+    // Weights whose gradients are always 0 would become 0 / 0.
+    if (!(options.eps > 0)) fail("vjepa::AdamW: eps is ", options.eps, "; it must be above 0");
+  }
 
   /// Updates `weights` from `gradients`, clipped, and `average` from them; all are laid out as the arena this was made
   /// for.

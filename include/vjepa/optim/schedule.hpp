@@ -19,7 +19,8 @@ inline double half_cosine(double progress) {
 
 }  // namespace detail
 
-/// Linear from `start` to `peak` over `warmup` steps, then a half cosine to `final` at step `total`.
+/// Linear from `start` to `peak` over `warmup` steps, then a half cosine to `final`, the value of the last of `total`
+/// steps. Beyond them it would rise again.
 struct WarmupCosine {
   double start = 0;
   double peak = 0;
@@ -38,7 +39,8 @@ struct WarmupCosine {
   }
 };
 
-/// A half cosine from `start` to `final` at step `total`, never beyond `final`.
+/// A half cosine from `start` to `final`, the value of the last of `total` steps, and never beyond `final`. After them
+/// it would turn back.
 struct CosineWeightDecay {
   double start = 0;
   double final = 0;
