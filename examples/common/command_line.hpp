@@ -2,8 +2,10 @@
 
 #include <boost/program_options.hpp>
 #include <charconv>
+#include <cstdio>
 #include <exception>
 #include <iostream>
+#include <new>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -95,11 +97,19 @@ inline Device device(const Given& given) {
   return chosen;
 }
 
-/// The exit status of run(argc, argv), or 1 and the error told.
+/// The exit status of run(argc, argv), or 1 and the error told. What cannot be written to standard output is an error,
+/// too.
 template <class Run>
 int guarded(const char* name, Run&& run, int argc, char** argv) {
   try {
-    return run(argc, argv);
+    const int status = run(argc, argv);
+    if (!std::cout.flush() || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+      vjepa::fail("standard output: cannot be written");
+    }
+    return status;
+  } catch (const std::bad_alloc&) {
+    std::cerr << name << ": there is not enough memory; use a smaller batch, clip or model\n";
+    return 1;
   } catch (const std::exception& e) {
     std::cerr << name << ": " << e.what() << "\n";
     return 1;

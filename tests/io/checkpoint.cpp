@@ -278,6 +278,8 @@ TEST_CASE("damaged archives are refused") {
              "F\xf9 j\xa8P\x19.");
     CHECK_THROWS_WITH(Checkpoint(bad), Contains("before 1.6") && Contains("torch.save"));
     CHECK_THROWS_WITH(Checkpoint(folder.path() / "none.pt"), Contains("none.pt: cannot open"));
+    put_file(bad, "a list of labels\nand no weights\n");
+    CHECK_THROWS_WITH(Checkpoint(bad), Contains("is no checkpoint"));
     ZipWriter zip(bad);
     zip.add("x/weights", "1");
     zip.commit();

@@ -74,12 +74,13 @@ def main():
             if not math.isclose(float(resized[2]), float(row[2]), rel_tol=1e-4):
                 sys.exit(f"the device resizes otherwise: {resized} and {row}")
 
-        # A beginning that fails removes nothing of the run before.
-        failed = subprocess.run([pretrain, "--config", str(config), "--set", f"logging.folder={root}/whole",
-                                 "--set", f"data.datasets=[{root}/nowhere.csv]", "--overwrite"],
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if failed.returncode != 1 or result(root / "whole") != whole:
-            sys.exit("a run that was to be overwritten is gone, and no other begun")
+        # A beginning that fails, before the first step or in it, removes nothing of the run before.
+        for setting in (f"data.datasets=[{root}/nowhere.csv]", "data.crop_size=8"):
+            failed = subprocess.run([pretrain, "--config", str(config), "--set", f"logging.folder={root}/whole",
+                                     "--set", setting, "--overwrite"],
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            if failed.returncode != 1 or result(root / "whole") != whole:
+                sys.exit(f"a run that was to be overwritten is gone, and with {setting} no other begun")
 
         # Videos that are gone, as those of a disk that is not mounted, end a run, which keeps its steps.
         ended = root / "ended"

@@ -38,6 +38,16 @@ def main():
         refused("data.datasets is empty", "--config", small, "--set", out)
         refused("must be a whole number", *with_list("gone.csv"), "--set", "data.batch_size=many")
         refused("did you mean 'optimization.epochs'", *with_list("gone.csv"), "--set", "optimization.epoch=2")
+        refused("must be at least 1, and at most", *with_list("gone.csv"), "--set", "data.batch_size=1000000000000")
+        refused("a clip has more than", *with_list("gone.csv"), "--set", "data.crop_size=1000000", "--set",
+                "data.patch_size=16")
+        refused("the run would have more than", *with_list("gone.csv"), "--set",
+                "optimization.ipe=5000000000000000000")
+        with open("/dev/full", "w") as full:
+            said = subprocess.run([program, "--help"], stdout=full, stderr=subprocess.PIPE, text=True)
+        if said.returncode != 1 or "standard output: cannot be written" not in said.stderr:
+            failed += 1
+            print(f"a full standard output: status {said.returncode}, got: {said.stderr}")
         refused("no multiple of patch_size", *with_list("gone.csv"), "--set", "data.crop_size=100")
         refused("no predictor of width 100", *with_list("gone.csv"), "--set", "model.pred_embed_dim=100")
         refused("no model 'vit_medium'", *with_list("gone.csv"), "--set", "model.model_name=vit_medium")

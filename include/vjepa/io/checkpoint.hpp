@@ -101,6 +101,9 @@ class Checkpoint {
            "torch.save(torch.load('", path_.filename().string(),
            "', map_location='cpu', weights_only=True), 'new.pt')");
     }
+    if (!SafetensorsFile::begins_as_one(file.bytes())) {
+      fail(path_.string(), ": is no checkpoint: neither a safetensors nor a PyTorch file");
+    }
     return false;
   }
 

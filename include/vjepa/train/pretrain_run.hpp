@@ -80,8 +80,7 @@ struct RunFiles {
 template <Device D, class Encoder, class PredictorModel>
 class PretrainRun {
  public:
-  /// Throws Error when a list, the folder or a checkpoint cannot be used. The files of a run that is to be overwritten
-  /// are removed once everything else is there.
+  /// Throws Error when a list, the folder or a checkpoint cannot be used.
   PretrainRun(Context<D>& ctx, const PretrainConfig& config, PretrainOptions options)
       : config_(config),
         options_(std::move(options)),
@@ -92,7 +91,6 @@ class PretrainRun {
         ipe_(config.optimization.ipe.value_or(std::max<Index>(1, list_.size() / config.data.batch_size))),
         trainer_(ctx, config, ipe_) {
     if (resume_from_.empty()) {
-      if (options_.overwrite) files_.remove();
       position_.batches_read = config_.meta.skip_batches;
     } else {
       check_same_run();
@@ -107,7 +105,8 @@ class PretrainRun {
   Index iterations_per_epoch() const { return ipe_; }
 
   /// Trains to the last epoch. False when interrupted; the state is saved all the same. Throws Error when no video can
-  /// be read, a file not written, or the loss is not finite; the steps before it are saved if they can be.
+  /// be read, a file not written, or the loss is not finite; the steps before it are saved if they can be. The files of
+  /// a run that is to be overwritten are removed after the first step.
   bool run() {
     saved_steps_ = position_.steps;
     try {
@@ -136,8 +135,6 @@ class PretrainRun {
   }
 
   bool train() {
-    CsvLog log(files_.log(), position_.steps);
-    if (options_.watch > 0) watch_.emplace(files_.watch_log(), position_.steps);
     const Index epochs = config_.optimization.epochs;
     const std::int64_t total = epochs * ipe_;
     if (position_.steps >= total) return true;
@@ -145,7 +142,7 @@ class PretrainRun {
     Loader loader(list_, loader_options(), position_.batches_read + trainer_.staged());
     last_save_ = Clock::now();
     while (position_.steps < total) {
-      const std::string note = step(loader, log, progress);
+      const std::string note = step(loader, progress);
       progress.show(position_.steps, note);
       const bool epoch_done = position_.steps % ipe_ == 0;
       if (epoch_done) end_epoch(progress);
@@ -234,14 +231,22 @@ class PretrainRun {
     }
   }
 
+  /// Begins the logs, when there is a step to write: until then, nothing of a run that is to be overwritten is lost.
+  void begin_logs() {
+    if (log_) return;
+    if (options_.overwrite) files_.remove();
+    log_.emplace(files_.log(), position_.steps);
+    if (options_.watch > 0) watch_.emplace(files_.watch_log(), position_.steps);
+  }
+
   /// One step; returns what to say of it.
-  std::string step(Loader& loader, CsvLog& log, Progress& progress) {
+  std::string step(Loader& loader, Progress& progress) {
     const auto begin = Clock::now();
     const double waited = waited_;
     std::optional<FeatureSpread> spread;
     if (trainer_.staged() == 0) load(loader, progress);
     const Index skipped = skipped_;
-    if (watch_ && position_.steps % options_.watch == 0) spread = trainer_.target_spread();
+    if (options_.watch > 0 && position_.steps % options_.watch == 0) spread = trainer_.target_spread();
     const auto loaded = Clock::now();
     // The next clips are staged while the device works.
     const bool ahead = D::Feed::beside && position_.steps + 1 < ipe_ * config_.optimization.epochs;
@@ -250,6 +255,7 @@ class PretrainRun {
     });
     const auto end = Clock::now();
 
+    begin_logs();
     // Together, so that what is saved after an error is the state after a step.
     const std::int64_t itr = position_.steps % ipe_;
     const std::int64_t epoch = position_.steps / ipe_;
@@ -260,15 +266,15 @@ class PretrainRun {
     position_.epoch_jepa += report.jepa;
     position_.epoch_reg += report.reg;
     if (spread) watch(report.loss, *spread, progress);
-    log.write({.epoch = epoch + 1,
-               .itr = itr,
-               .loss = report.loss,
-               .jepa = report.jepa,
-               .reg = report.reg,
-               .encoder_norm = report.encoder_norm,
-               .predictor_norm = report.predictor_norm,
-               .step_ms = milliseconds(end - loaded),
-               .wall_ms = milliseconds(end - begin)});
+    log_->write({.epoch = epoch + 1,
+                 .itr = itr,
+                 .loss = report.loss,
+                 .jepa = report.jepa,
+                 .reg = report.reg,
+                 .encoder_norm = report.encoder_norm,
+                 .predictor_norm = report.predictor_norm,
+                 .step_ms = milliseconds(end - loaded),
+                 .wall_ms = milliseconds(end - begin)});
     spent_ += milliseconds(end - begin);
     char note[128];
     std::snprintf(note, sizeof(note), "epoch %lld  loss %.4f  lr %.2e  %.0f ms (%.0f waiting)",
@@ -373,6 +379,7 @@ class PretrainRun {
   Index ipe_;
   Pretrainer<D, Encoder, PredictorModel> trainer_;
   RunPosition position_;
+  std::optional<CsvLog> log_;
   std::optional<WatchLog> watch_;
   bool warned_ = false;  // of a collapse
   Index skipped_ = 0;    // videos, of the clips that were staged last

@@ -81,12 +81,20 @@ inline PretrainConfig::Data read_data(YamlSection s) {
                                    {"sampling_rate", d.sampling_rate},
                                    {"crop_size", d.crop_size},
                                    {"patch_size", d.patch_size}}) {
-    if (value < 1) s.reject(key, "is ", value, "; it must be at least 1");
+    constexpr Index most = 1 << 20;
+    if (value < 1 || value > most) s.reject(key, "is ", value, "; it must be at least 1, and at most ", most);
+  }
+  constexpr double most_pixels = 1 << 28;
+  if (static_cast<double>(d.num_frames) * static_cast<double>(d.crop_size * d.crop_size) > most_pixels) {
+    s.reject("crop_size", "is ", d.crop_size, "; with ", d.num_frames, " frames a clip has more than ", most_pixels,
+             " pixels");
   }
   if (d.resize_on_device && d.static_camera) {
     s.reject("resize_on_device", "does not go with static_camera, which changes resized pixels; set one to false");
   }
-  if (d.num_workers < 0) s.reject("num_workers", "is ", d.num_workers, "; it must not be negative");
+  if (d.num_workers < 0 || d.num_workers > 1024) {
+    s.reject("num_workers", "is ", d.num_workers, "; it must not be negative, and at most 1024");
+  }
   if (d.cache_gb < 0) s.reject("cache_gb", "is ", d.cache_gb, "; it must not be negative, and 0 keeps nothing");
   if (d.crop_size % d.patch_size != 0) {
     s.reject("crop_size", "is ", d.crop_size, ", no multiple of patch_size ", d.patch_size);
@@ -228,6 +236,11 @@ inline PretrainConfig::Optimization read_optimization(YamlSection s) {
   o.eps = s.get<double>("eps", o.eps);
   if (o.ipe && *o.ipe < 1) s.reject("ipe", "is ", *o.ipe, "; it must be at least 1, or null for a whole epoch");
   if (o.epochs < 1) s.reject("epochs", "is ", o.epochs, "; it must be at least 1");
+  // Which a double counts exactly, as schedules do; without ipe, of as many videos as a list may have.
+  constexpr double most_steps = 1e15;
+  if (static_cast<double>(o.epochs) * static_cast<double>(o.ipe.value_or(Index{1} << 30)) > most_steps) {
+    s.reject("epochs", "is ", o.epochs, "; the run would have more than ", most_steps, " steps");
+  }
   if (o.clip_grad && *o.clip_grad <= 0) s.reject("clip_grad", "is ", *o.clip_grad, "; it must be above 0, or null");
   for (const auto& [key, value] : {std::pair<const char*, double>{"warmup", o.warmup},
                                    {"start_lr", o.start_lr},
