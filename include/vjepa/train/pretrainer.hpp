@@ -303,7 +303,9 @@ class Pretrainer {
     const std::vector<T> values = scalars_.download(*ctx_);
     report.jepa = static_cast<double>(values[0]);
     report.reg = static_cast<double>(values[1]);
-    report.loss = report.jepa + config_.loss.reg_coeff * report.reg;
+    // Of one hidden token no deviation is known, which matters to a loss that asks for it alone.
+    const double coefficient = config_.loss.reg_coeff;
+    report.loss = coefficient != 0 ? report.jepa + coefficient * report.reg : report.jepa;
     report.encoder_norm = static_cast<double>(values[2]);
     report.predictor_norm = static_cast<double>(values[3]);
     if (!std::isfinite(report.loss) || !std::isfinite(report.encoder_norm) || !std::isfinite(report.predictor_norm)) {
