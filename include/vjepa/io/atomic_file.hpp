@@ -83,8 +83,11 @@ class AtomicFile {
     file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     if (file_ < 0) fail(path_.string(), ": cannot write here: ", std::strerror(errno));
     const bool others = ::flock(file_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    if (!others && is_named() && ::ftruncate(file_, 0) == 0) return true;
+    const bool mine = !others && is_named();
+    if (mine && ::ftruncate(file_, 0) == 0) return true;
+    const int reason = errno;
     ::close(std::exchange(file_, -1));
+    if (mine) fail(path_.string(), ": cannot write: ", std::strerror(reason));
     return false;
   }
 

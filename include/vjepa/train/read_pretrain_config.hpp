@@ -84,8 +84,8 @@ inline PretrainConfig::Data read_data(YamlSection s) {
     constexpr Index most = 1 << 20;
     if (value < 1 || value > most) s.reject(key, "is ", value, "; it must be at least 1, and at most ", most);
   }
-  constexpr double most_pixels = 1 << 28;
-  if (static_cast<double>(d.num_frames) * static_cast<double>(d.crop_size * d.crop_size) > most_pixels) {
+  constexpr Index most_pixels = 1 << 28;
+  if (d.num_frames * d.crop_size * d.crop_size > most_pixels) {
     s.reject("crop_size", "is ", d.crop_size, "; with ", d.num_frames, " frames a clip has more than ", most_pixels,
              " pixels");
   }
