@@ -92,8 +92,9 @@ template <class Body>
 void parallel_for(const Context& ctx, Index count, Body&& body) {
 #ifdef _OPENMP
   std::exception_ptr error;
-  const int threads = static_cast<int>(std::min<Index>(ctx.threads(), count));
-#pragma omp parallel num_threads(threads > 1 ? threads : 1)
+  // All threads, however few the pieces: GCC's OpenMP ends those that a smaller team does not take, with what libraries
+  // keep for them, and starts them again for the next region. A team of one leaves them as they are.
+#pragma omp parallel num_threads(count > 1 ? ctx.threads() : 1)
   {
     // Belongs to this region's task alone: a library called from the body (Eigen, oneDNN) stays on its
     // thread, whatever the process allows elsewhere.
