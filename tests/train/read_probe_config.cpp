@@ -87,6 +87,9 @@ TEST_CASE("evaluations that cannot work are refused with what would") {
   };
   refuses("eval_name=video_finetuning", "'video_finetuning'", "video_classification_frozen");
   refuses("data.num_classes=0", "'data.num_classes' is 0", "at least 1");
+  refuses("data.num_classes=9000000000", "'data.num_classes' is 9000000000", "at most 1048576");
+  refuses("data.num_workers=2000", "'data.num_workers' is 2000", "at most 1024");
+  refuses("optimization.resolution=160000", "'optimization.resolution' is 160000", "more than 268435456 pixels");
   refuses("data.num_classes=null", "'data.num_classes' is missing", "--set");
   refuses("data.num_segment=2", "unknown key 'data.num_segment'", "data.num_segments");
   refuses("data.frames_per_clip=15", "frames_per_clip 15", "no multiple of pretrain.tubelet_size 2");

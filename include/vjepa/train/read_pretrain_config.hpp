@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <utility>
@@ -16,6 +17,26 @@
 namespace vjepa {
 
 namespace detail {
+
+/// Throws Error unless each of the values is at least 1, and none is so large that sizes made of them overflow.
+inline void check_counts(const YamlSection& s, std::initializer_list<std::pair<const char*, Index>> values) {
+  constexpr Index most = 1 << 20;
+  for (const auto& [key, value] : values) {
+    if (value < 1 || value > most) s.reject(key, "is ", value, "; it must be at least 1, and at most ", most);
+  }
+}
+
+inline void check_workers(const YamlSection& s, int workers) {
+  if (workers >= 0 && workers <= 1024) return;
+  s.reject("num_workers", "is ", workers, "; it must not be negative, and at most 1024");
+}
+
+/// Throws Error when a clip of so many frames of `side` pixels is absurd; `key` says the side.
+inline void check_pixels(const YamlSection& s, const char* key, Index frames, Index side) {
+  constexpr Index most = 1 << 28;
+  if (frames * side * side <= most) return;
+  s.reject(key, "is ", side, "; with ", frames, " frames a clip has more than ", most, " pixels");
+}
 
 /// A pair that gives the least and the most of a positive quantity.
 inline void check_range(const YamlSection& s, const char* key, const std::array<double, 2>& range, double most) {
@@ -74,27 +95,18 @@ inline PretrainConfig::Data read_data(YamlSection s) {
   d.filter_short_videos = s.get<bool>("filter_short_videos", d.filter_short_videos);
   d.filter_long_videos = s.find<std::int64_t>("filter_long_videos");
   d.cache_gb = s.get<double>("cache_gb", d.cache_gb);
-  for (const auto& [key, value] : {std::pair<const char*, Index>{"batch_size", d.batch_size},
-                                   {"num_clips", d.num_clips},
-                                   {"num_frames", d.num_frames},
-                                   {"tubelet_size", d.tubelet_size},
-                                   {"sampling_rate", d.sampling_rate},
-                                   {"crop_size", d.crop_size},
-                                   {"patch_size", d.patch_size}}) {
-    constexpr Index most = 1 << 20;
-    if (value < 1 || value > most) s.reject(key, "is ", value, "; it must be at least 1, and at most ", most);
-  }
-  constexpr Index most_pixels = 1 << 28;
-  if (d.num_frames * d.crop_size * d.crop_size > most_pixels) {
-    s.reject("crop_size", "is ", d.crop_size, "; with ", d.num_frames, " frames a clip has more than ", most_pixels,
-             " pixels");
-  }
+  check_counts(s, {{"batch_size", d.batch_size},
+                   {"num_clips", d.num_clips},
+                   {"num_frames", d.num_frames},
+                   {"tubelet_size", d.tubelet_size},
+                   {"sampling_rate", d.sampling_rate},
+                   {"crop_size", d.crop_size},
+                   {"patch_size", d.patch_size}});
+  check_pixels(s, "crop_size", d.num_frames, d.crop_size);
   if (d.resize_on_device && d.static_camera) {
     s.reject("resize_on_device", "does not go with static_camera, which changes resized pixels; set one to false");
   }
-  if (d.num_workers < 0 || d.num_workers > 1024) {
-    s.reject("num_workers", "is ", d.num_workers, "; it must not be negative, and at most 1024");
-  }
+  check_workers(s, d.num_workers);
   if (d.cache_gb < 0) s.reject("cache_gb", "is ", d.cache_gb, "; it must not be negative, and 0 keeps nothing");
   if (d.crop_size % d.patch_size != 0) {
     s.reject("crop_size", "is ", d.crop_size, ", no multiple of patch_size ", d.patch_size);

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <initializer_list>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,13 +14,6 @@
 namespace vjepa {
 
 namespace detail {
-
-/// Throws Error unless each of the values is at least 1.
-inline void check_positive(const YamlSection& s, std::initializer_list<std::pair<const char*, Index>> values) {
-  for (const auto& [key, value] : values) {
-    if (value < 1) s.reject(key, "is ", value, "; it must be at least 1");
-  }
-}
 
 inline ProbeConfig::Data read_probe_data(YamlSection s, ProbeConfig::Kind kind) {
   ProbeConfig::Data d;
@@ -48,13 +40,13 @@ inline ProbeConfig::Data read_probe_data(YamlSection s, ProbeConfig::Kind kind) 
   d.num_workers = s.get<int>("num_workers", d.num_workers);
   d.decode_on = s.get<std::string>("decode_on", d.decode_on);
   d.class_names = s.get<std::string>("class_names", d.class_names);
-  check_positive(s, {{"frames_per_clip", d.frames_per_clip},
-                     {"num_segments", d.num_segments},
-                     {"num_views_per_segment", d.num_views_per_segment},
-                     {"frame_step", d.frame_step},
-                     {"resolution", d.resolution},
-                     {"num_classes", d.num_classes}});
-  if (d.num_workers < 0) s.reject("num_workers", "is ", d.num_workers, "; it must not be negative");
+  check_counts(s, {{"frames_per_clip", d.frames_per_clip},
+                   {"num_segments", d.num_segments},
+                   {"num_views_per_segment", d.num_views_per_segment},
+                   {"frame_step", d.frame_step},
+                   {"resolution", d.resolution},
+                   {"num_classes", d.num_classes}});
+  check_workers(s, d.num_workers);
   s.finish();
   return d;
 }
@@ -76,7 +68,7 @@ inline ProbeConfig::Optimization read_probe_optimization(YamlSection s, ProbeCon
   o.warmup = s.get<double>("warmup", o.warmup);
   o.clip_grad = s.get<double>("clip_grad", o.clip_grad);
   o.dtype = s.get<bool>("use_bfloat16", false) ? Precision::bfloat16 : Precision::float32;
-  check_positive(s, {{"num_epochs", o.num_epochs}, {"batch_size", o.batch_size}, {"resolution", resolution}});
+  check_counts(s, {{"num_epochs", o.num_epochs}, {"batch_size", o.batch_size}, {"resolution", resolution}});
   for (const auto& [key, value] : {std::pair<const char*, double>{"weight_decay", o.weight_decay},
                                    {"final_weight_decay", o.final_weight_decay},
                                    {"lr", o.lr},
@@ -103,7 +95,7 @@ inline ProbeConfig::Pretrain read_probe_pretrain(YamlSection s, std::optional<do
   p.folder = s.required<std::string>("folder");
   p.checkpoint = s.required<std::string>("checkpoint");
   p.write_tag = s.required<std::string>("write_tag");
-  check_positive(
+  check_counts(
       s, {{"frames_per_clip", p.frames_per_clip}, {"tubelet_size", p.tubelet_size}, {"patch_size", p.patch_size}});
   if (p.frames_per_clip % p.tubelet_size != 0) {
     s.reject("frames_per_clip", "is ", p.frames_per_clip, ", no multiple of tubelet_size ", p.tubelet_size);
@@ -140,7 +132,7 @@ inline ProbeConfig::Probe read_probe(YamlSection s) {
   p.knn_temperature = s.get<double>("knn_temperature", p.knn_temperature);
   p.fixed_train_views = s.get<bool>("fixed_train_views", p.fixed_train_views);
   p.cache_gb = s.get<double>("cache_gb", p.cache_gb);
-  check_positive(s, {{"depth", p.depth}, {"knn_k", p.knn_k}});
+  check_counts(s, {{"depth", p.depth}, {"knn_k", p.knn_k}});
   if (p.cache_gb < 0) s.reject("cache_gb", "is ", p.cache_gb, "; it must not be negative, and 0 keeps nothing");
   if (p.knn_temperature <= 0) s.reject("knn_temperature", "is ", p.knn_temperature, "; it must be above 0");
   s.finish();
@@ -206,6 +198,8 @@ inline ProbeConfig read_probe_config(YamlSection& root) {
     root.reject("optimization", "or 'data' has resolution ", config.data.resolution,
                 ", no multiple of pretrain.patch_size ", config.pretrain.patch_size);
   }
+  detail::check_pixels(root.section(config.kind == ProbeConfig::Kind::video ? "optimization" : "data"), "resolution",
+                       config.data.frames_per_clip, config.data.resolution);
   YamlSection logging = root.section("logging");
   config.folder = logging.get<std::string>(
       "folder", (std::filesystem::path(config.pretrain.folder) / eval_name(config.kind) / config.tag).string());
