@@ -29,7 +29,7 @@ constexpr const char* examples = R"(
 int run(int argc, char** argv) {
   namespace po = program::po;
   Index clips = 0;
-  std::uint64_t seed = 0;
+  Index seed = 0;
   ClipSampler sampler;
   ClipTransform transform;
   po::options_description options("bench_decode");
@@ -44,7 +44,9 @@ int run(int argc, char** argv) {
   add("seed", po::value(&seed)->default_value(0), "of the places of clips and crops");
   const auto given = program::parse(argc, argv, options, examples);
   if (!given) return 0;
-  if (clips < 1) fail("--clips ", clips, ": choose 1 or more");
+  constexpr Index most = 1 << 20;
+  if (clips < 1 || clips > most) fail("--clips ", clips, ": choose 1 to ", most);
+  if (seed < 0) fail("--seed ", seed, ": choose a number that is not negative");
   if (sampler.frames_per_clip < 1) fail("--frames ", sampler.frames_per_clip, ": choose 1 or more");
   if (sampler.frame_step < 1) fail("--step ", sampler.frame_step, ": choose 1 or more");
   if (transform.size < 1) fail("--crop ", transform.size, ": choose 1 or more");
@@ -58,8 +60,8 @@ int run(int argc, char** argv) {
   const auto read = [&](Index clip) {
     const auto key = static_cast<std::uint64_t>(clip);
     VideoReader reader(list.path(clip * list.size() / clips), decoder);
-    Random when({.seed = seed, .purpose = Purpose::clip, .sample = key});
-    Random augment({.seed = seed, .purpose = Purpose::augment, .sample = key});
+    Random when({.seed = static_cast<std::uint64_t>(seed), .purpose = Purpose::clip, .sample = key});
+    Random augment({.seed = static_cast<std::uint64_t>(seed), .purpose = Purpose::augment, .sample = key});
     sample_clips(reader, sampler, when, sampled);
     on_hardware = reader.on_hardware();
     transform(sampled.clips.front(), augment, pixels.data());

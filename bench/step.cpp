@@ -3,6 +3,7 @@
 
 #include <iostream>
 #include <string>
+#include <utility>
 
 #include "common/command_line.hpp"
 #include "program_gemm.hpp"
@@ -71,8 +72,14 @@ int run(int argc, char** argv) {
   add("steps", po::value(&steps)->default_value(5), "repetitions of step and forward, after one that is not counted");
   add("videos", po::value(&videos), "CSV list or folder of videos: the stages have reading them, too");
   if (!program::parse(argc, argv, options, examples)) return 0;
-  if (workload.batch < 1) fail("--batch ", workload.batch, ": choose 1 or more");
-  if (steps < 1) fail("--steps ", steps, ": choose 1 or more");
+  constexpr Index most = 1 << 16;
+  for (const auto& [option, value] : {std::pair<const char*, Index>{"batch", workload.batch},
+                                      {"frames", workload.frames},
+                                      {"crop", workload.crop},
+                                      {"steps", steps}}) {
+    if (value < 1 || value > most) fail("--", option, " ", value, ": choose 1 to ", most);
+  }
+  if (workload.recomputed_blocks < 0) fail("--recomputed-blocks ", workload.recomputed_blocks, ": choose 0 or more");
 
   /// Calls visit.template operator()<Device, Encoder>() for what --dtype and --model name.
   const auto with = [&]<class Models>(Models, auto&& visit) {

@@ -70,14 +70,12 @@ int show_features(const std::filesystem::path& checkpoint_path, const std::files
   const ClipSize size = found->clip.value_or(ClipSize{.frames = 16, .height = 64, .width = 64});
   const Index count = 3;
   const std::vector<float> clips = read_clips(video, size, count);
-  std::vector<float> features;
-  Models::with(found->model, found->dims.patch, found->dims.tubelet, [&]<class Encoder>() {
-    D::Context ctx;
-    FeatureExtractor<D, Encoder> extract(ctx, checkpoint, {.clip = size});
-    features = mean_tokens<D>(ctx, extract(clips).front());
-  });
+  D::Context ctx;
+  const auto extract = make_feature_extractor<D, Models>(ctx, checkpoint, {.clip = size}, found->model,
+                                                         found->dims.patch, found->dims.tubelet);
+  const std::vector<float> features = mean_tokens<D>(ctx, (*extract)(clips).front());
 
-  const Index dim = found->dims.dim;
+  const Index dim = extract->dim();
   std::printf("%td clips of %td frames of %tdx%td, %td features each; their likeness:\n", count, size.frames,
               size.height, size.width, dim);
   bool sound = true;

@@ -1,56 +1,25 @@
 #pragma once
 
-#include <cstdio>
-#include <string>
-#include <vector>
+#include <functional>
 
 #include "common/gpu.hpp"
-#include "vjepa/core/error.hpp"
 #include "vjepa/io/checkpoint.hpp"
-#include "vjepa/model/models.hpp"
-#include "vjepa/train/probe_classifier.hpp"
+#include "vjepa/train/any_probe.hpp"
 #include "vjepa/train/probe_config.hpp"
-#include "vjepa/train/probe_metrics.hpp"
 
-/// What is asked of vjepa-classify.
-struct ClassifyRequest {
-  vjepa::ProbeConfig config;
-  std::string probe;
-  std::string encoder;
-  std::vector<std::string> classes;
-  std::vector<std::string> files;
-  std::size_t top = 5;
-  int threads = 0;
+/// A trained probe in its file, and the encoder that it was trained on.
+struct ProbeSource {
+  const vjepa::Checkpoint& probe;
+  const vjepa::Checkpoint& encoder;
+  const vjepa::ProbeConfig& config;
 };
 
-// A file for each device, so that they compile side by side. Each prints the classes of the files and returns whether
-// every file could be read.
-bool classify_cpu_float32(const ClassifyRequest& request);
-bool classify_cpu_bfloat16(const ClassifyRequest& request);
-bool classify_cuda_float32(const ClassifyRequest& request, const program::Gpu& gpu);
-bool classify_cuda_bfloat16(const ClassifyRequest& request, const program::Gpu& gpu);
+/// What is to be done with the probe on a device. False when some file could not be read.
+using Classification = std::function<bool(vjepa::AnyProbe&)>;
 
-template <vjepa::Device D>
-bool classify(vjepa::Context<D>& ctx, const ClassifyRequest& request) {
-  using namespace vjepa;
-  bool all = true;
-  const auto& p = request.config.pretrain;
-  NamedModels::with(p.model_name, p.patch_size, p.tubelet_size, [&]<class Encoder>() {
-    ProbeClassifier<D, Encoder> classifier(ctx, Checkpoint(request.probe), Checkpoint(request.encoder), request.config);
-    for (const std::string& file : request.files) {
-      try {
-        const std::vector<double> probabilities = classifier(file);
-        std::printf("%s\n", file.c_str());
-        const auto order = ranked(probabilities);
-        for (std::size_t i = 0; i < std::min(request.top, order.size()); ++i) {
-          std::printf("  %7.3f %%  %s\n", 100 * probabilities[order[i]], request.classes[order[i]].c_str());
-        }
-        std::fflush(stdout);
-      } catch (const Error& e) {
-        std::fprintf(stderr, "vjepa-classify: %s\n", e.what());
-        all = false;
-      }
-    }
-  });
-  return all;
-}
+// A file for each device, so that they compile side by side. Each offers the probe on `threads` threads (0: every core)
+// or on a GPU, and returns what `run` does.
+bool classify_cpu_float32(const ProbeSource& source, int threads, const Classification& run);
+bool classify_cpu_bfloat16(const ProbeSource& source, int threads, const Classification& run);
+bool classify_cuda_float32(const ProbeSource& source, const program::Gpu& gpu, const Classification& run);
+bool classify_cuda_bfloat16(const ProbeSource& source, const program::Gpu& gpu, const Classification& run);

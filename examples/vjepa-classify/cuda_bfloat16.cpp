@@ -1,7 +1,7 @@
-#include "classify.hpp"
 #include "common/gpu_context.hpp"
+#include "on_device.hpp"
 
-bool classify_cuda_bfloat16(const ClassifyRequest& request, const program::Gpu& gpu) {
+bool classify_cuda_bfloat16(const ProbeSource& source, const program::Gpu& gpu, const Classification& run) {
   vjepa::cuda::Context ctx = program::context(gpu);
-  return classify<ProgramCuda<vjepa::bf16>>(ctx, request);
+  return offer<ProgramCuda<vjepa::bf16>>(ctx, source, run);
 }

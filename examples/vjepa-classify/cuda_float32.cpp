@@ -1,7 +1,7 @@
-#include "classify.hpp"
 #include "common/gpu_context.hpp"
+#include "on_device.hpp"
 
-bool classify_cuda_float32(const ClassifyRequest& request, const program::Gpu& gpu) {
+bool classify_cuda_float32(const ProbeSource& source, const program::Gpu& gpu, const Classification& run) {
   vjepa::cuda::Context ctx = program::context(gpu);
-  return classify<ProgramCuda<float>>(ctx, request);
+  return offer<ProgramCuda<float>>(ctx, source, run);
 }

@@ -1,14 +1,20 @@
 // vjepa-classify: the classes of videos or images, by a probe that vjepa-probe trained.
+#include <algorithm>
 #include <boost/program_options.hpp>
+#include <cstddef>
 #include <cstdio>
 #include <string>
 #include <vector>
 
 #include "classify.hpp"
 #include "common/command_line.hpp"
+#include "common/inputs.hpp"
 #include "vjepa/config/yaml.hpp"
+#include "vjepa/core/error.hpp"
 #include "vjepa/data/video_reader.hpp"
 #include "vjepa/io/json.hpp"
+#include "vjepa/train/probe_classifier.hpp"
+#include "vjepa/train/probe_metrics.hpp"
 #include "vjepa/train/probe_sets.hpp"
 #include "vjepa/train/probe_settings.hpp"
 #include "vjepa/train/read_probe_config.hpp"
@@ -19,9 +25,11 @@ namespace po = boost::program_options;
 using namespace vjepa;
 
 constexpr const char* examples = R"(
+FILE is a video, an image, a folder of them or a CSV list (path label).
+
 Examples:
   vjepa-classify --probe RUN/jepa-latest.safetensors --encoder jepa-latest.safetensors clip.mp4
-  vjepa-classify --probe RUN/jepa-latest.safetensors --encoder vitl16.pth.tar --labels names.txt --top 3 *.mp4
+  vjepa-classify --probe RUN/jepa-latest.safetensors --encoder vitl16.pth.tar --labels names.txt --top 3 videos/
 
   vjepa-classify --probe k400-probe.pth.tar --encoder vitl16.pth.tar --config vitl16_k400_16x8x3.yaml
     --labels k400.txt clip.mp4
@@ -55,13 +63,40 @@ ProbeConfig configuration(const Checkpoint& probe, const program::Given& given) 
   return read_probe_settings(*settings, probe.path().string());
 }
 
-/// Whether every file could be read.
-bool classify(const ClassifyRequest& request, const program::Device& device) {
-  const bool narrow = request.config.optimization.dtype == Precision::bfloat16;
-  if (device.gpu) {
-    return narrow ? classify_cuda_bfloat16(request, *device.gpu) : classify_cuda_float32(request, *device.gpu);
+/// What the command line asks for.
+struct Request {
+  std::vector<std::string> files;
+  std::size_t top = 5;
+};
+
+/// Prints the classes of the files. Whether every file could be read.
+bool classify(const Request& request, const std::vector<std::string>& classes, ProbeClassifier classifier) {
+  bool all = true;
+  for (const std::string& file : request.files) {
+    try {
+      const std::vector<double> probabilities = classifier(file);
+      std::printf("%s\n", file.c_str());
+      const auto order = ranked(probabilities);
+      for (std::size_t i = 0; i < std::min(request.top, order.size()); ++i) {
+        std::printf("  %7.3f %%  %s\n", 100 * probabilities[order[i]], classes[order[i]].c_str());
+      }
+      std::fflush(stdout);
+    } catch (const Error& e) {
+      std::fprintf(stderr, "vjepa-classify: %s\n", e.what());
+      all = false;
+    }
   }
-  return narrow ? classify_cpu_bfloat16(request) : classify_cpu_float32(request);
+  return all;
+}
+
+/// Runs the probe on a device.
+bool on_device(const ProbeSource& source, const program::Device& device, const Classification& run) {
+  const bool narrow = source.config.optimization.dtype == Precision::bfloat16;
+  if (device.gpu) {
+    return narrow ? classify_cuda_bfloat16(source, *device.gpu, run) : classify_cuda_float32(source, *device.gpu, run);
+  }
+  return narrow ? classify_cpu_bfloat16(source, device.threads, run)
+                : classify_cpu_float32(source, device.threads, run);
 }
 
 int run(int argc, char** argv) {
@@ -76,21 +111,27 @@ int run(int argc, char** argv) {
   const auto parsed = program::parse(argc, argv, all, examples, "files");
   if (!parsed) return 0;
   const program::Given& given = *parsed;
-  ClassifyRequest request;
-  request.probe = program::required(given, "probe", "CKPT");
-  request.encoder = program::required(given, "encoder", "CKPT");
-  request.files = program::list(given, "files");
-  if (request.files.empty()) fail("no files are given; --help shows examples");
+  const std::string probe_file = program::required(given, "probe", "CKPT");
+  const std::string encoder_file = program::required(given, "encoder", "CKPT");
+  Request request;
+  if (given.count("files") == 0) fail("no files are given; --help shows examples");
+  for (const program::Input& input : program::listed_inputs(program::list(given, "files"), false)) {
+    if (input.stream) fail(input.name, ": is a stream; the classes of files are told alone");
+    request.files.push_back(input.name);
+  }
   const int top = given["top"].as<int>();
   if (top < 1) fail("--top ", top, ": it must be at least 1");
   request.top = static_cast<std::size_t>(top);
   const program::Device device = program::device(given);
-  request.threads = device.threads;
 
-  const Checkpoint probe(request.probe);
-  request.config = configuration(probe, given);
-  request.classes = class_names(probe, given["labels"].as<std::string>(), request.config.data.num_classes);
-  return classify(request, device) ? 0 : 1;
+  const Checkpoint probe(probe_file);
+  const ProbeConfig config = configuration(probe, given);
+  const auto classes = class_names(probe, given["labels"].as<std::string>(), config.data.num_classes);
+  const Checkpoint encoder(encoder_file);
+  const bool every = on_device({probe, encoder, config}, device, [&](AnyProbe& trained) {
+    return classify(request, classes, ProbeClassifier(trained, config));
+  });
+  return every ? 0 : 1;
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "common/command_line.hpp"
@@ -66,6 +67,11 @@ StateDict selected(const Checkpoint& in, bool encoder_only, const std::string& h
 
 void convert(const fs::path& from, const fs::path& to, bool encoder_only, const std::string& half) {
   const Format format = format_of(to);
+  std::error_code ignored;
+  if (fs::is_directory(to, ignored)) fail(to.string(), ": is a folder; choose another name");
+  if (const fs::path folder = to.parent_path(); !folder.empty() && !fs::is_directory(folder, ignored)) {
+    fail(to.string(), ": there is no folder ", folder.string(), "; make it first");
+  }
   const Checkpoint in(from);
   const StateDict out = selected(in, encoder_only, half);
   std::map<std::string, std::string> metadata = in.metadata();

@@ -1,8 +1,10 @@
-#include "extract_run.hpp"
+#include "on_device.hpp"
 #include "program_gemm.hpp"
 #include "vjepa/cpu/cpu.hpp"
 
-int extract_cpu_float32(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint) {
+int extract_cpu_float32(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint,
+                        const vjepa::Checkpoint* probe, const Extraction& run) {
   vjepa::cpu::Context ctx(options.threads);
-  return extract<vjepa::Cpu<float, ProgramGemm>>(ctx, options, checkpoint);
+  DeviceFeatures<vjepa::Cpu<float, ProgramGemm>> features(ctx, options, checkpoint, probe);
+  return run(features);
 }

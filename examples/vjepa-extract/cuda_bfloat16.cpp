@@ -1,7 +1,9 @@
 #include "common/gpu_context.hpp"
-#include "extract_run.hpp"
+#include "on_device.hpp"
 
-int extract_cuda_bfloat16(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint, const program::Gpu& gpu) {
+int extract_cuda_bfloat16(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint,
+                          const vjepa::Checkpoint* probe, const program::Gpu& gpu, const Extraction& run) {
   vjepa::cuda::Context ctx = program::context(gpu);
-  return extract<ProgramCuda<vjepa::bf16>>(ctx, options, checkpoint);
+  DeviceFeatures<ProgramCuda<vjepa::bf16>> features(ctx, options, checkpoint, probe);
+  return run(features);
 }

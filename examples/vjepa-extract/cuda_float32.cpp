@@ -1,7 +1,9 @@
 #include "common/gpu_context.hpp"
-#include "extract_run.hpp"
+#include "on_device.hpp"
 
-int extract_cuda_float32(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint, const program::Gpu& gpu) {
+int extract_cuda_float32(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint,
+                         const vjepa::Checkpoint* probe, const program::Gpu& gpu, const Extraction& run) {
   vjepa::cuda::Context ctx = program::context(gpu);
-  return extract<ProgramCuda<float>>(ctx, options, checkpoint);
+  DeviceFeatures<ProgramCuda<float>> features(ctx, options, checkpoint, probe);
+  return run(features);
 }

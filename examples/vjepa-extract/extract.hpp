@@ -4,15 +4,18 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "common/gpu.hpp"
+#include "common/inputs.hpp"
 #include "vjepa/core/error.hpp"
 #include "vjepa/core/shapes.hpp"
 #include "vjepa/core/view.hpp"
 #include "vjepa/data/decoding_device.hpp"
 #include "vjepa/io/checkpoint.hpp"
+#include "vjepa/io/state_dict.hpp"
 
 /// What becomes of the tokens of a clip.
 enum class Pool { mean, tokens, probe };
@@ -43,7 +46,7 @@ struct ExtractOptions {
   double timeout = 30;
   bool keep_up = false;
 
-  std::vector<std::string> inputs;
+  std::vector<program::Input> inputs;
   vjepa::DecodingDevice decoder;
   std::string out;
   vjepa::Index batch = 8;
@@ -52,8 +55,41 @@ struct ExtractOptions {
   std::function<bool()> interrupted;
 };
 
-// A file for each device, so that they compile side by side. Each returns the exit status.
-int extract_cpu_float32(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint);
-int extract_cpu_bfloat16(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint);
-int extract_cuda_float32(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint, const program::Gpu& gpu);
-int extract_cuda_bfloat16(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint, const program::Gpu& gpu);
+/// The encoder on some device, and what becomes of its tokens, as the rest of the program sees it.
+class AnyFeatures {
+ public:
+  virtual ~AnyFeatures() = default;
+  AnyFeatures(const AnyFeatures&) = delete;
+  AnyFeatures& operator=(const AnyFeatures&) = delete;
+
+  /// The device, in words.
+  virtual std::string device() const = 0;
+  /// Of a clip's tokens.
+  virtual vjepa::TokenGrid grid() const = 0;
+  /// AnyFeatures of a token.
+  virtual vjepa::Index dim() const = 0;
+  /// The blocks whose outputs are wanted.
+  virtual const std::vector<vjepa::Index>& layers() const = 0;
+  /// Tensors of the checkpoint that did not fit, where a part will do.
+  virtual const vjepa::ParamDiff& diff() const = 0;
+
+  /// Of clips [batch, channels, frames, height, width] of normalised pixels, for each layer a row a clip.
+  virtual std::vector<std::vector<float>> operator()(std::span<const float> clips) = 0;
+
+ protected:
+  AnyFeatures() = default;
+};
+
+/// What is to be done with them. Returns the exit status.
+using Extraction = std::function<int(AnyFeatures&)>;
+
+// A file for each device, so that they compile side by side. Each offers the features of the checkpoint's encoder, and
+// returns what `run` does. `probe` holds the probe of Pool::probe, and is null for others.
+int extract_cpu_float32(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint,
+                        const vjepa::Checkpoint* probe, const Extraction& run);
+int extract_cpu_bfloat16(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint,
+                         const vjepa::Checkpoint* probe, const Extraction& run);
+int extract_cuda_float32(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint,
+                         const vjepa::Checkpoint* probe, const program::Gpu& gpu, const Extraction& run);
+int extract_cuda_bfloat16(const ExtractOptions& options, const vjepa::Checkpoint& checkpoint,
+                          const vjepa::Checkpoint* probe, const program::Gpu& gpu, const Extraction& run);

@@ -11,12 +11,12 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "extract.hpp"
 #include "feature_sink.hpp"
-#include "inputs.hpp"
 #include "vjepa/core/error.hpp"
 #include "vjepa/core/random.hpp"
 #include "vjepa/core/view.hpp"
@@ -28,14 +28,11 @@
 #include "vjepa/data/sliding_window.hpp"
 #include "vjepa/data/video_source.hpp"
 #include "vjepa/data/view_reader.hpp"
-#include "vjepa/infer/feature_extractor.hpp"
-#include "vjepa/infer/pooling.hpp"
-#include "vjepa/infer/probe_pooling.hpp"
 #include "vjepa/io/atomic_file.hpp"
 #include "vjepa/io/checkpoint.hpp"
-#include "vjepa/model/models.hpp"
 #include "vjepa/train/progress.hpp"
 
+using program::Input;
 using ClipAhead = vjepa::ReadAhead<vjepa::TimedClip>;
 
 /// Every clip of an input: `segments` of them spread evenly, or one every `every` frames.
@@ -126,25 +123,15 @@ class Manifest {
 };
 
 /// Runs one encoder over every clip of every input.
-template <vjepa::Device D, class Encoder>
 class ExtractRun {
  public:
-  ExtractRun(vjepa::Context<D>& ctx, const ExtractOptions& options, const vjepa::Checkpoint& checkpoint)
-      : ctx_(&ctx),
-        options_(options),
-        inputs_(listed_inputs(options.inputs, !options.input_format.empty())),
-        encoder_(ctx, checkpoint,
-                 {.clip = {.frames = options.window, .height = options.size, .width = options.size},
-                  .network = options.checkpoint_key,
-                  .partial = options.partial,
-                  .made_for = options.interpolate ? options.trained : std::nullopt,
-                  .layers = options.layers}),
-        manifest_(manifest_file(options.out), settings(checkpoint)) {
-    if (options_.pool == Pool::probe) probe_.emplace(ctx, vjepa::Checkpoint(options_.probe));
+  ExtractRun(AnyFeatures& features, const ExtractOptions& options, const vjepa::Checkpoint& checkpoint)
+      : options_(&options), features_(&features), manifest_(manifest_file(options.out), settings(checkpoint)) {
     std::vector<std::string> names;
-    for (const Input& input : inputs_) names.push_back(input.name);
-    if (options_.keep_up && inputs_.size() > 1) {
-      vjepa::fail("--keep-up: ", inputs_.size(), " inputs are given; live streams run in a process each");
+    for (const Input& input : options_->inputs) names.push_back(input.name);
+    std::error_code ignored;
+    if (std::filesystem::is_directory(manifest_.file(), ignored)) {
+      vjepa::fail(manifest_.file().string(), ": is a folder, where the list of the rows is to be; remove it");
     }
     sink_ = make_sink(options.out, row_shape(), names);
   }
@@ -152,19 +139,19 @@ class ExtractRun {
   /// The exit status: 1 when some input could not be read, 130 when interrupted.
   int run() {
     using namespace vjepa;
-    if (!encoder_.diff().empty()) {
+    if (!features_->diff().empty()) {
       std::fprintf(stderr, "warning: %s: these keep their initial values, or are not used:%s\n",
-                   options_.checkpoint.c_str(), encoder_.diff().text().c_str());
+                   options_->checkpoint.c_str(), features_->diff().text().c_str());
     }
-    std::fprintf(stderr, "%s, %lld tokens a clip, on %s\n", options_.model.c_str(),
-                 static_cast<long long>(encoder_.grid().size()), D::describe(*ctx_).c_str());
-    const auto full = options_.keep_up ? ClipAhead::Full::drop_oldest : ClipAhead::Full::wait;
-    const auto capacity = static_cast<std::size_t>(std::max<Index>(2, options_.batch));
-    ClipAhead clips(static_cast<Index>(inputs_.size()), options_.workers, capacity, full,
+    std::fprintf(stderr, "%s, %lld tokens a clip, on %s\n", options_->model.c_str(),
+                 static_cast<long long>(features_->grid().size()), features_->device().c_str());
+    const auto full = options_->keep_up ? ClipAhead::Full::drop_oldest : ClipAhead::Full::wait;
+    const auto capacity = static_cast<std::size_t>(std::max<Index>(2, options_->batch));
+    ClipAhead clips(static_cast<Index>(options_->inputs.size()), options_->workers, capacity, full,
                     [&](Index i, const ClipAhead::Emit& emit) {
-                      read_clips(options_, inputs_[static_cast<std::size_t>(i)], emit);
+                      read_clips(*options_, options_->inputs[static_cast<std::size_t>(i)], emit);
                     });
-    const auto total = static_cast<std::int64_t>(inputs_.size());
+    const auto total = static_cast<std::int64_t>(options_->inputs.size());
     Progress progress("extract", total, std::max<std::int64_t>(1, total / 20));
     bool stopped = false;
     for (Index i = 0; i < total && !stopped; ++i) {
@@ -185,16 +172,16 @@ class ExtractRun {
   }
 
   nlohmann::ordered_json settings(const vjepa::Checkpoint& checkpoint) const {
-    const ExtractOptions& o = options_;
+    const ExtractOptions& o = *options_;
     const std::string prefix = checkpoint.encoder_prefix(o.checkpoint_key);
     return {{"checkpoint", o.checkpoint},
             {"network", prefix.substr(0, prefix.find('.'))},
             {"model", o.model},
-            {"device", D::describe(*ctx_)},
+            {"device", features_->device()},
             {"pool", o.pool == Pool::mean     ? "mean"
                      : o.pool == Pool::tokens ? "tokens"
                                               : o.probe},
-            {"layers", encoder_.options().layers},
+            {"layers", features_->layers()},
             {"size", o.size},
             {"window", o.window},
             {"stride", o.stride},
@@ -203,16 +190,17 @@ class ExtractRun {
 
   std::vector<vjepa::Index> row_shape() const {
     std::vector<vjepa::Index> shape;
-    if (encoder_.layers() > 1) shape.push_back(encoder_.layers());
-    if (options_.pool == Pool::tokens) shape.push_back(encoder_.grid().size());
-    shape.push_back(Encoder::dim);
+    const std::size_t layers = features_->layers().size();
+    if (layers > 1) shape.push_back(static_cast<vjepa::Index>(layers));
+    if (options_->pool == Pool::tokens) shape.push_back(features_->grid().size());
+    shape.push_back(features_->dim());
     return shape;
   }
 
   /// False when interrupted.
   bool read_input(ClipAhead& clips, vjepa::Index i, vjepa::Progress& progress) {
-    const Input& input = inputs_[static_cast<std::size_t>(i)];
-    while (!options_.interrupted()) {
+    const Input& input = options_->inputs[static_cast<std::size_t>(i)];
+    while (!options_->interrupted()) {
       std::optional<vjepa::TimedClip> clip;
       try {
         clip = clips.next(i);
@@ -222,16 +210,16 @@ class ExtractRun {
       if (!clip) break;
       pending_.emplace_back(&input, std::move(*clip));
       // A live stream's features are wanted when they are there, not when a batch is full.
-      if (options_.keep_up || static_cast<vjepa::Index>(pending_.size()) >= options_.batch) {
+      if (options_->keep_up || static_cast<vjepa::Index>(pending_.size()) >= options_->batch) {
         flush();
         progress.show(i, note());
       }
     }
-    return !options_.interrupted();
+    return !options_->interrupted();
   }
 
   void report(const Input& input, const std::string& reason, vjepa::Progress& progress) {
-    if (options_.interrupted()) return;
+    if (options_->interrupted()) return;
     progress.clear();
     std::fprintf(stderr, "failed: %s\n", reason.c_str());
     manifest_.failed(input.name, reason);
@@ -242,8 +230,7 @@ class ExtractRun {
     if (pending_.empty()) return;
     std::vector<float> pixels;
     for (const auto& [input, clip] : pending_) pixels.insert(pixels.end(), clip.pixels.begin(), clip.pixels.end());
-    std::vector<std::vector<float>> layers;
-    for (const auto& tokens : encoder_(pixels)) layers.push_back(pooled(tokens));
+    const std::vector<std::vector<float>> layers = (*features_)(pixels);
     const std::size_t part = layers.front().size() / pending_.size();
     std::vector<float> row;
     for (std::size_t b = 0; b < pending_.size(); ++b) {
@@ -258,18 +245,6 @@ class ExtractRun {
       unsound_ += std::all_of(row.begin(), row.end(), [](float v) { return std::isfinite(v); }) ? 0 : 1;
     }
     pending_.clear();
-  }
-
-  std::vector<float> pooled(vjepa::Seq<const vjepa::Scalar<D>> tokens) {
-    switch (options_.pool) {
-      case Pool::mean:
-        return vjepa::mean_tokens<D>(*ctx_, tokens);
-      case Pool::tokens:
-        return vjepa::all_tokens<D>(*ctx_, tokens);
-      case Pool::probe:
-        return (*probe_)(tokens);
-    }
-    return {};
   }
 
   std::string note() const {
@@ -287,38 +262,26 @@ class ExtractRun {
       return;
     }
     if (manifest_.rows() == 0) {
-      vjepa::fail("no features: none of the ", inputs_.size(), " inputs gave a clip; nothing was written");
+      vjepa::fail("no features: none of the ", options_->inputs.size(), " inputs gave a clip; nothing was written");
     }
     sink_->commit();
     manifest_.write(interrupted);
     if (!manifest_.file().empty()) {
-      std::fprintf(stderr, "%s: %zu clips, listed in %s\n", options_.out.c_str(), manifest_.rows(),
+      std::fprintf(stderr, "%s: %zu clips, listed in %s\n", options_->out.c_str(), manifest_.rows(),
                    manifest_.file().c_str());
     }
     if (unsound_ > 0) std::fprintf(stderr, "warning: %zu clips have features that are not finite\n", unsound_);
     if (dropped > 0) std::fprintf(stderr, "%td clips were dropped to keep up\n", dropped);
     if (manifest_.failures() > 0) {
-      std::fprintf(stderr, "%zu of %zu inputs failed\n", manifest_.failures(), inputs_.size());
+      std::fprintf(stderr, "%zu of %zu inputs failed\n", manifest_.failures(), options_->inputs.size());
     }
   }
 
-  vjepa::Context<D>* ctx_;
-  ExtractOptions options_;
-  std::vector<Input> inputs_;
-  vjepa::FeatureExtractor<D, Encoder> encoder_;
-  std::optional<vjepa::ProbePooling<D, Encoder>> probe_;
+  const ExtractOptions* options_;
+  AnyFeatures* features_;
   Manifest manifest_;
   std::unique_ptr<FeatureSink> sink_;
   std::vector<std::pair<const Input*, vjepa::TimedClip>> pending_;
   std::size_t unsound_ = 0;  // clips with features that are not finite
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
-
-/// Selects the encoder by its name and runs it on device D.
-template <vjepa::Device D>
-int extract(vjepa::Context<D>& ctx, const ExtractOptions& options, const vjepa::Checkpoint& checkpoint) {
-  int status = 0;
-  vjepa::NamedModels::with(options.model, options.patch, options.tubelet,
-                           [&]<class Encoder>() { status = ExtractRun<D, Encoder>(ctx, options, checkpoint).run(); });
-  return status;
-}

@@ -9,6 +9,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -158,7 +159,11 @@ inline std::unique_ptr<FeatureSink> make_sink(const std::string& out, const std:
                                               const std::vector<std::string>& names) {
   if (out == "-") return std::make_unique<LineSink>(shape);
   const std::filesystem::path path(out);
-  const bool is_folder = std::filesystem::is_directory(path);
+  std::error_code ignored;
+  const bool is_folder = std::filesystem::is_directory(path, ignored);
+  if (path.filename() == ".npy" || path.filename() == ".safetensors") {
+    vjepa::fail("--out ", out, ": has no name before its ending");
+  }
   if (is_file_name(path) && is_folder) vjepa::fail("--out ", out, ": is a folder; remove it, or choose another name");
   if (!is_file_name(path) && path.has_extension() && !is_folder) {
     vjepa::fail("--out ", out, ": choose a name that ends in .npy or .safetensors, a folder, or - for lines of JSON");

@@ -1,16 +1,20 @@
 // vjepa-extract: features of videos, images and live streams by a frozen encoder.
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <charconv>
 #include <csignal>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <vector>
 
 #include "common/command_line.hpp"
+#include "common/inputs.hpp"
 #include "common/interrupt.hpp"
 #include "extract.hpp"
+#include "extract_run.hpp"
 #include "vjepa/core/error.hpp"
 #include "vjepa/data/ffmpeg.hpp"
 #include "vjepa/infer/recognise.hpp"
@@ -118,14 +122,37 @@ Pool pool(const std::string& word) {
   fail("--pool ", word, ": choose mean, tokens or probe");
 }
 
+/// Throws Error for an option that means nothing for what is to be read.
+void check_inputs(const program::Given& given, const ExtractOptions& o) {
+  const auto is_stream = [](const program::Input& input) { return input.stream; };
+  const bool segments = !given["segments"].defaulted();
+  if (segments && o.every > 0) fail("--segments and --every exclude each other");
+  if (segments && std::ranges::all_of(o.inputs, is_stream)) {
+    fail("--segments is for files, and ", o.inputs.front().name, " is read as a stream; give --every, or leave it out");
+  }
+  if (std::ranges::none_of(o.inputs, is_stream)) {
+    for (const char* option : {"input-option", "timeout"}) {
+      if (given.count(option) != 0 && !given[option].defaulted()) {
+        fail("--", option, " is for streams, and ", o.inputs.front().name, " is a file; leave it out");
+      }
+    }
+  }
+  if (!o.keep_up) return;
+  if (o.inputs.size() > 1) {
+    fail("--keep-up: ", o.inputs.size(), " inputs are given; live streams run in a process each");
+  }
+  if (!o.inputs.front().stream) {
+    fail("--keep-up is for live streams, and ", o.inputs.front().name, " is a file, which can wait; leave it out");
+  }
+}
+
 ExtractOptions parsed(const program::Given& given, const program::Device& device) {
   constexpr Index many = 1'000'000;
   ExtractOptions o;
   o.checkpoint = program::required(given, "checkpoint", "FILE");
   o.out = program::required(given, "out", "OUT");
   if (o.out.empty()) fail("--out is empty; --help shows examples");
-  o.inputs = program::list(given, "input");
-  if (o.inputs.empty()) fail("INPUT is missing; --help shows examples");
+  if (given.count("input") == 0) fail("INPUT is missing; --help shows examples");
   o.decoder = vjepa::DecodingDevice(given["decode-on"].as<std::string>());
   o.checkpoint_key = given["checkpoint-key"].as<std::string>();
   o.model = given["model"].as<std::string>();
@@ -154,6 +181,8 @@ ExtractOptions parsed(const program::Given& given, const program::Device& device
     o.input_options[option.substr(0, equals)] = option.substr(equals + 1);
   }
   o.interrupted = program::interrupted;
+  o.inputs = program::listed_inputs(program::list(given, "input"), !o.input_format.empty());
+  check_inputs(given, o);
   return o;
 }
 
@@ -192,10 +221,15 @@ int run(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   const vjepa::Checkpoint checkpoint(o.checkpoint);
   complete(o, checkpoint);
+  std::optional<vjepa::Checkpoint> pooling;
+  if (o.pool == Pool::probe) pooling.emplace(o.probe);
+  const vjepa::Checkpoint* const probe = pooling ? &*pooling : nullptr;
+  const Extraction run = [&](AnyFeatures& features) { return ExtractRun(features, o, checkpoint).run(); };
   if (device.gpu) {
-    return full ? extract_cuda_float32(o, checkpoint, *device.gpu) : extract_cuda_bfloat16(o, checkpoint, *device.gpu);
+    return full ? extract_cuda_float32(o, checkpoint, probe, *device.gpu, run)
+                : extract_cuda_bfloat16(o, checkpoint, probe, *device.gpu, run);
   }
-  return full ? extract_cpu_float32(o, checkpoint) : extract_cpu_bfloat16(o, checkpoint);
+  return full ? extract_cpu_float32(o, checkpoint, probe, run) : extract_cpu_bfloat16(o, checkpoint, probe, run);
 }
 
 }  // namespace

@@ -129,15 +129,16 @@ Report describe_evaluation(YamlSection& root) {
 Report describe_config(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
   std::optional<YamlSection> root;
   try {
-    root.emplace(read_yaml(path, overrides));
-    // Where a run would write does not matter here, and the examples leave it to the command line.
-    if (!root->section("logging").has("folder")) {
-      std::vector<std::string> more = overrides;
-      more.push_back("logging.folder=unnamed");
-      root.emplace(read_yaml(path, more));
-    }
+    root.emplace(read_yaml(path));
   } catch (const Error& e) {
     refuse(path, text("is text, but no configuration (", e.what(), ")"));
+  }
+  root.emplace(read_yaml(path, overrides));
+  // Where a run would write does not matter here, and the examples leave it to the command line.
+  if (!root->section("logging").has("folder")) {
+    std::vector<std::string> more = overrides;
+    more.push_back("logging.folder=unnamed");
+    root.emplace(read_yaml(path, more));
   }
   Report report;
   report["file"] = path.string();

@@ -67,10 +67,15 @@ int run(int argc, char** argv) {
   if (files.size() != 1) vjepa::fail("one file is wanted; --help shows examples");
   const fs::path path = files.front();
   const std::string head = first_bytes(path);
-  const Report report = vjepa::Checkpoint::begins_as_one(std::as_bytes(std::span(head)))
-                            ? describe_checkpoint(path, given["tensors"].as<bool>())
-                        : is_text(head) ? describe_config(path, program::list(given, "set"))
-                                        : describe_media(path);
+  const bool is_checkpoint = vjepa::Checkpoint::begins_as_one(std::as_bytes(std::span(head)));
+  const bool is_config = !is_checkpoint && is_text(head);
+  const bool tensors = given["tensors"].as<bool>();
+  const auto changes = program::list(given, "set");
+  const Report report = is_checkpoint ? describe_checkpoint(path, tensors)
+                        : is_config   ? describe_config(path, changes)
+                                      : describe_media(path);
+  if (tensors && !is_checkpoint) vjepa::fail("--tensors is for checkpoints, which ", path.string(), " is not");
+  if (!changes.empty() && !is_config) vjepa::fail("--set is for configurations, which ", path.string(), " is not");
   std::cout << (given["json"].as<bool>() ? report.dump(2) + "\n" : report_text(report));
   return 0;
 }

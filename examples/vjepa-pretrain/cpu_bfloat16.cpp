@@ -1,8 +1,8 @@
-#include "pretrain.hpp"
+#include "on_device.hpp"
 #include "program_gemm.hpp"
 #include "vjepa/cpu/cpu.hpp"
 
-bool pretrain_cpu_bfloat16(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options, int threads) {
+bool pretrain_cpu_bfloat16(const vjepa::PretrainConfig& config, int threads, const Pretraining& run) {
   vjepa::cpu::Context ctx(threads);
-  return pretrain<vjepa::Cpu<vjepa::bf16, ProgramGemm>>(ctx, config, options);
+  return offer<vjepa::Cpu<vjepa::bf16, ProgramGemm>>(ctx, config, run);
 }

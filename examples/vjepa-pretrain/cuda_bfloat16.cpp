@@ -1,8 +1,7 @@
 #include "common/gpu_context.hpp"
-#include "pretrain.hpp"
+#include "on_device.hpp"
 
-bool pretrain_cuda_bfloat16(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options,
-                            const program::Gpu& gpu) {
+bool pretrain_cuda_bfloat16(const vjepa::PretrainConfig& config, const program::Gpu& gpu, const Pretraining& run) {
   vjepa::cuda::Context ctx = program::context(gpu);
-  return pretrain<ProgramCuda<vjepa::bf16>>(ctx, config, options);
+  return offer<ProgramCuda<vjepa::bf16>>(ctx, config, run);
 }

@@ -1,8 +1,7 @@
 #include "common/gpu_context.hpp"
-#include "pretrain.hpp"
+#include "on_device.hpp"
 
-bool pretrain_cuda_float32(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& options,
-                           const program::Gpu& gpu) {
+bool pretrain_cuda_float32(const vjepa::PretrainConfig& config, const program::Gpu& gpu, const Pretraining& run) {
   vjepa::cuda::Context ctx = program::context(gpu);
-  return pretrain<ProgramCuda<float>>(ctx, config, options);
+  return offer<ProgramCuda<float>>(ctx, config, run);
 }

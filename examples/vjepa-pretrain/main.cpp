@@ -1,5 +1,6 @@
 // vjepa-pretrain: trains a V-JEPA from videos as a YAML configuration says.
 #include <boost/program_options.hpp>
+#include <cstdio>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "pretrain.hpp"
 #include "vjepa/config/yaml.hpp"
 #include "vjepa/data/video_reader.hpp"
+#include "vjepa/train/pretrain_run.hpp"
 #include "vjepa/train/read_pretrain_config.hpp"
 
 namespace {
@@ -41,13 +43,38 @@ po::options_description options() {
   return all;
 }
 
+/// Runs the configuration with the pretrainers that there are. False when interrupted.
+bool pretrain(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& how,
+              const vjepa::MakePretrainer& make_pretrainer) {
+  vjepa::PretrainRun run(config, how, make_pretrainer);
+  const double millions = static_cast<double>(run.trainer().encoder_size()) / 1e6;
+  std::printf("%s (%.1f M parameters) on %s\n", config.model.model_name.c_str(), millions,
+              run.trainer().device().c_str());
+  std::printf("%lld videos, %lld steps of %lld an epoch, %lld epochs\n", static_cast<long long>(run.videos().size()),
+              static_cast<long long>(run.iterations_per_epoch()), static_cast<long long>(config.data.batch_size),
+              static_cast<long long>(config.optimization.epochs));
+  if (run.position().steps > 0) {
+    std::printf("resuming at step %lld\n", static_cast<long long>(run.position().steps));
+  }
+  std::fflush(stdout);
+  const bool finished = run.run();
+  std::printf("%s\n  checkpoint %s\n  log        %s\n  loss curve %s\n",
+              finished ? "done" : "interrupted; go on with --resume", run.files().latest().c_str(),
+              run.files().log().c_str(), run.files().chart().c_str());
+  return finished;
+}
+
+/// The same on a device.
 bool pretrain(const vjepa::PretrainConfig& config, const vjepa::PretrainOptions& how, const program::Device& device) {
   const bool narrow = config.meta.dtype == vjepa::Precision::bfloat16;
+  const Pretraining run = [&](const vjepa::MakePretrainer& make_pretrainer) {
+    return pretrain(config, how, make_pretrainer);
+  };
   if (device.gpu) {
-    return narrow ? pretrain_cuda_bfloat16(config, how, *device.gpu) : pretrain_cuda_float32(config, how, *device.gpu);
+    return narrow ? pretrain_cuda_bfloat16(config, *device.gpu, run) : pretrain_cuda_float32(config, *device.gpu, run);
   }
-  return narrow ? pretrain_cpu_bfloat16(config, how, device.threads)
-                : pretrain_cpu_float32(config, how, device.threads);
+  return narrow ? pretrain_cpu_bfloat16(config, device.threads, run)
+                : pretrain_cpu_float32(config, device.threads, run);
 }
 
 int run(int argc, char** argv) {

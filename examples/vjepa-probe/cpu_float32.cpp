@@ -1,8 +1,8 @@
-#include "probe.hpp"
+#include "on_device.hpp"
 #include "program_gemm.hpp"
 #include "vjepa/cpu/cpu.hpp"
 
-bool probe_cpu_float32(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& options, int threads) {
+bool probe_cpu_float32(const vjepa::ProbeConfig& config, int threads, const Evaluation& run) {
   vjepa::cpu::Context ctx(threads);
-  return probe<vjepa::Cpu<float, ProgramGemm>>(ctx, config, options);
+  return offer<vjepa::Cpu<float, ProgramGemm>>(ctx, config, run);
 }

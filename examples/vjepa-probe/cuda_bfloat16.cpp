@@ -1,8 +1,7 @@
 #include "common/gpu_context.hpp"
-#include "probe.hpp"
+#include "on_device.hpp"
 
-bool probe_cuda_bfloat16(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& options,
-                         const program::Gpu& gpu) {
+bool probe_cuda_bfloat16(const vjepa::ProbeConfig& config, const program::Gpu& gpu, const Evaluation& run) {
   vjepa::cuda::Context ctx = program::context(gpu);
-  return probe<ProgramCuda<vjepa::bf16>>(ctx, config, options);
+  return offer<ProgramCuda<vjepa::bf16>>(ctx, config, run);
 }

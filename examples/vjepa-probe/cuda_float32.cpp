@@ -1,7 +1,7 @@
 #include "common/gpu_context.hpp"
-#include "probe.hpp"
+#include "on_device.hpp"
 
-bool probe_cuda_float32(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& options, const program::Gpu& gpu) {
+bool probe_cuda_float32(const vjepa::ProbeConfig& config, const program::Gpu& gpu, const Evaluation& run) {
   vjepa::cuda::Context ctx = program::context(gpu);
-  return probe<ProgramCuda<float>>(ctx, config, options);
+  return offer<ProgramCuda<float>>(ctx, config, run);
 }

@@ -1,5 +1,7 @@
 // vjepa-probe: measures what a frozen encoder knows, by classifiers on its features, as a YAML configuration says.
 #include <boost/program_options.hpp>
+#include <cstdint>
+#include <cstdio>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -9,6 +11,8 @@
 #include "probe.hpp"
 #include "vjepa/config/yaml.hpp"
 #include "vjepa/data/video_reader.hpp"
+#include "vjepa/train/probe_run.hpp"
+#include "vjepa/train/probe_sets.hpp"
 #include "vjepa/train/read_probe_config.hpp"
 
 namespace {
@@ -38,12 +42,40 @@ po::options_description options() {
   return all;
 }
 
-bool probe(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& how, const program::Device& device) {
-  const bool narrow = config.optimization.dtype == vjepa::Precision::bfloat16;
-  if (device.gpu) {
-    return narrow ? probe_cuda_bfloat16(config, how, *device.gpu) : probe_cuda_float32(config, how, *device.gpu);
+/// Evaluates as the configuration says, with the probes that there are. False when interrupted.
+bool evaluate(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& how, const vjepa::MakeProbe& make_probe) {
+  vjepa::ProbeRun run(config, how, make_probe);
+  std::printf("%s from %s on %s\n", config.pretrain.model_name.c_str(), config.pretrain.path().c_str(),
+              run.probe().device().c_str());
+  std::printf("%lld files to train on, %lld to validate, %lld classes; %lld steps an epoch, %lld epochs\n",
+              static_cast<long long>(run.sets().train.size()), static_cast<long long>(run.sets().val.size()),
+              static_cast<long long>(config.data.num_classes), static_cast<long long>(run.iterations_per_epoch()),
+              static_cast<long long>(config.optimization.num_epochs));
+  if (const std::int64_t label = run.sets().largest_label(); label < config.data.num_classes - 1) {
+    std::fprintf(stderr, "warning: %s: the labels to train on end with %lld; data.num_classes is %lld\n",
+                 vjepa::ProbeSets::sources(config).c_str(), static_cast<long long>(label),
+                 static_cast<long long>(config.data.num_classes));
   }
-  return narrow ? probe_cpu_bfloat16(config, how, device.threads) : probe_cpu_float32(config, how, device.threads);
+  if (run.steps() > 0) std::printf("resuming at step %lld\n", static_cast<long long>(run.steps()));
+  std::fflush(stdout);
+  const bool finished = run.run();
+  std::printf("%s\n  checkpoint %s\n", finished ? "done" : "interrupted; go on with --resume",
+              run.files().latest().c_str());
+  if (!run.results().epochs.empty()) {
+    std::printf("  results    %s\n  confusion  %s\n", run.files().results().c_str(),
+                run.files().confusion("svg").c_str());
+  }
+  return finished;
+}
+
+/// The same on a device.
+bool evaluate(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& how, const program::Device& device) {
+  const bool narrow = config.optimization.dtype == vjepa::Precision::bfloat16;
+  const Evaluation run = [&](const vjepa::MakeProbe& make_probe) { return evaluate(config, how, make_probe); };
+  if (device.gpu) {
+    return narrow ? probe_cuda_bfloat16(config, *device.gpu, run) : probe_cuda_float32(config, *device.gpu, run);
+  }
+  return narrow ? probe_cpu_bfloat16(config, device.threads, run) : probe_cpu_float32(config, device.threads, run);
 }
 
 int run(int argc, char** argv) {
@@ -62,7 +94,7 @@ int run(int argc, char** argv) {
                                 .interrupted = program::interrupted};
   if (how.resume && how.overwrite) vjepa::fail("--resume and --overwrite exclude each other");
   program::catch_interrupts();  // the first leads to a checkpoint
-  return probe(config, how, device) ? 0 : 130;
+  return evaluate(config, how, device) ? 0 : 130;
 }
 
 }  // namespace

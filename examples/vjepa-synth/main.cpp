@@ -41,7 +41,7 @@ Examples:
 struct Settings {
   std::filesystem::path out;
   Index clips = 1000;
-  std::uint64_t seed = 0;
+  Index seed = 0;
   Index frames = 48;
   Index size = 128;
   int fps = 24;
@@ -67,6 +67,7 @@ po::options_description options(Settings& s) {
 void check(const Settings& s) {
   if (s.out.empty()) vjepa::fail("--out DIR is missing; --help shows examples");
   if (s.clips < 1 || s.clips > 10'000'000) vjepa::fail("--clips ", s.clips, ": choose 1 to 10000000");
+  if (s.seed < 0) vjepa::fail("--seed ", s.seed, ": choose a number that is not negative");
   if (s.frames < 2 || s.frames > 100'000) vjepa::fail("--frames ", s.frames, ": choose 2 to 100000");
   if (s.size < 16 || s.size > 4096 || s.size % 2 != 0) vjepa::fail("--size ", s.size, ": choose an even 16 to 4096");
   if (s.fps < 1 || s.fps > 1000) vjepa::fail("--fps ", s.fps, ": choose 1 to 1000");
@@ -86,8 +87,9 @@ std::string name(Index clip) {
 }
 
 void make(const Settings& s, Index clip) {
-  const vjepa::Random random(
-      {.seed = s.seed, .purpose = vjepa::Purpose::synth, .sample = static_cast<std::uint64_t>(clip)});
+  const vjepa::Random random({.seed = static_cast<std::uint64_t>(s.seed),
+                              .purpose = vjepa::Purpose::synth,
+                              .sample = static_cast<std::uint64_t>(clip)});
   const vjepa::MotionScene scene(static_cast<vjepa::Motion>(label(clip)), random);
   vjepa::VideoWriter video(s.out / name(clip), s.size, s.size, {.fps = s.fps});
   video.write(scene.render(s.frames, s.size));

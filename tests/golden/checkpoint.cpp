@@ -65,7 +65,7 @@ TEST_CASE("training goes on from the official trainer's checkpoint") {
   config.optimization.epochs = 10;
   D::Context ctx(1);
   Pretrainer<D, Encoder, Guess> trainer(ctx, config, 2);
-  const RunPosition position = load_run_state(folder / "jepa-latest.pth.tar", trainer);
+  const RunPosition position = load_run_state(Checkpoint(folder / "jepa-latest.pth.tar"), trainer);
   CHECK(position.steps == 5);
   CHECK(position.batches_read == 5);
   CHECK(trainer.steps() == 5);
@@ -82,5 +82,5 @@ TEST_CASE("training goes on from the official trainer's checkpoint") {
   compare(trainer.predictor_adamw().first_moment().download(ctx), trainer.predictor().layout(),
           "opt.exp_avg.predictor.");
   compare(trainer.encoder_adamw().second_moment().download(ctx), trainer.encoder().layout(), "opt.exp_avg_sq.encoder.");
-  CHECK_THROWS_WITH(load_run_state(folder / "weights.safetensors", trainer), Contains("not the state"));
+  CHECK_THROWS_WITH(load_run_state(Checkpoint(folder / "weights.safetensors"), trainer), Contains("not the state"));
 }

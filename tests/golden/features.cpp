@@ -6,6 +6,7 @@
 #include "vjepa/cpu/cpu.hpp"
 #include "vjepa/infer/feature_extractor.hpp"
 #include "vjepa/infer/pooling.hpp"
+#include "vjepa/infer/probe_logits.hpp"
 #include "vjepa/infer/probe_pooling.hpp"
 #include "vjepa/io/state_dict.hpp"
 #include "vjepa/model/models.hpp"
@@ -81,7 +82,7 @@ TEST_CASE("positions for clips of another size are interpolated, or computed, as
   CHECK(relative_error(all_tokens<D>(ctx, computed(clips)[0]), expected) > 1e-4);
 }
 
-TEST_CASE("a trained probe pools tokens as the official one does") {
+TEST_CASE("a trained probe pools tokens and tells their logits as the official one does") {
   const auto path = VJEPA_GOLDEN("probe");
   using Encoder = ViT<VitDims{.dim = 32, .depth = 1, .heads = 2}>;
   for (const char* name : {"attentive_depth1.safetensors", "attentive_depth2.safetensors"}) {
@@ -96,10 +97,13 @@ TEST_CASE("a trained probe pools tokens as the official one does") {
     write_safetensors(folder.path() / "probe.safetensors", renamed.tensors());
 
     D::Context ctx(2);
-    ProbePooling<D, Encoder> pooling(ctx, Checkpoint(folder.path() / "probe.safetensors"));
+    const Checkpoint probe(folder.path() / "probe.safetensors");
+    using Models = ModelList<NamedModel<"small", Encoder>>;
+    const auto pooling = make_probe_pooling<D, Models>(ctx, probe, "small", 16, 2);
     const StoredTensor& stored = golden.at("tokens");
     const Array<D, float> tokens(ctx, stored.as<float>());
-    const auto pooled = pooling(Seq<const float>(tokens.data(), stored.shape[0], stored.shape[1], 32));
+    const Seq<const float> x(tokens.data(), stored.shape[0], stored.shape[1], 32);
+    const auto pooled = (*pooling)(x);
 
     const auto weight = golden.at("weights.linear.weight").as<float>();
     std::vector<float> logits;
@@ -111,11 +115,14 @@ TEST_CASE("a trained probe pools tokens as the official one does") {
       }
     }
     CHECK(relative_error(logits, golden.at("logits").as<float>()) < 1e-5);
+    const auto whole = make_probe_logits<D, Models>(ctx, probe, recognise_probe(probe).value().blocks + 1,
+                                                    golden.at("logits").shape[1], "small", 16, 2);
+    CHECK(relative_error((*whole)(x), golden.at("logits").as<float>()) < 1e-5);
+    CHECK_THROWS_WITH((ProbeLogits<D, Encoder>(ctx, probe, 3, golden.at("logits").shape[1])), Contains("missing"));
 
     using Wider = ViT<VitDims{.dim = 64, .depth = 1, .heads = 2}>;
     using WiderPooling = ProbePooling<D, Wider>;
-    CHECK_THROWS_WITH(WiderPooling(ctx, Checkpoint(folder.path() / "probe.safetensors")),
-                      Contains("features of width 32"));
+    CHECK_THROWS_WITH(WiderPooling(ctx, probe), Contains("features of width 32"));
   }
 }
 

@@ -268,9 +268,19 @@ def main():
         assert nothing.returncode == 1 and "not even a part" in nothing.stderr, nothing.stderr
 
         (root / "directory.npy").mkdir()
+        (root / "listed.npy.json").mkdir()
         for message, arguments in (("--out OUT is missing", [clips[0]]),
                                    ("--out is empty", [clips[0], "--out", ""]),
                                    ("is a folder", [clips[0], "--out", root / "directory.npy"]),
+                                   ("listed.npy.json: is a folder", [clips[0], "--out", root / "listed.npy"]),
+                                   ("no name before its ending", [clips[0], "--out", root / ".npy"]),
+                                   ("--segments and --every exclude each other",
+                                    [clips[0], "--segments", "2", "--every", "8", "--out", "-"]),
+                                   ("is read as a stream; give --every", ["-", "--segments", "2", "--out", "-"]),
+                                   ("--timeout is for streams", [clips[0], "--timeout", "5", "--out", "-"]),
+                                   ("--input-option is for streams",
+                                    [clips[0], "--input-option", "a=b", "--out", "-"]),
+                                   ("is a file, which can wait", [clips[0], "--keep-up", "--out", "-"]),
                                    ("holds no network 'target-encoder'; it holds: target_encoder",
                                     [clips[0], "--out", root / "x.npy", "--checkpoint-key", "target-encoder"]),
                                    ("in a process each", [clips[0], clips[1], "--keep-up", "--out", "-"]),

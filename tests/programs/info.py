@@ -31,8 +31,8 @@ def report(*arguments):
     return json.loads(info(*arguments, "--json"))
 
 
-def refused(path, *parts):
-    result = subprocess.run([PROGRAM, str(path)], capture_output=True, text=True, timeout=120)
+def refused(path, *parts, options=()):
+    result = subprocess.run([PROGRAM, str(path), *options], capture_output=True, text=True, timeout=120)
     assert result.returncode == 1 and result.stdout == "", (path, result.stdout)
     for part in parts:
         assert part in result.stderr, (path, part, result.stderr)
@@ -140,7 +140,12 @@ def check_refusals(root):
         refused(root / name, reason, *known)
     (root / "odd.yaml").write_text("model: {model_name: vit_medium}\n")
     refused(root / "odd.yaml", "'data.batch_size' is missing")
+    small = f"{SOURCE}/examples/configs/pretrain/small.yaml"
+    refused(small, "unknown key 'data.size'", options=["--set", "data.size=4"])
+    refused(small, "--tensors is for checkpoints", options=["--tensors"])
     header = b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}'
+    (root / "whole.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
+    refused(root / "whole.safetensors", "--set is for configurations", options=["--set", "data.batch_size=4"])
     (root / "cut.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"\0\0")
     refused(root / "cut.safetensors", "cut.safetensors")
 

@@ -136,8 +136,16 @@ def check_images(bench):
     assert 50 < float(re.match(r" +([0-9.]+) %", lines[1]).group(1)) <= 100, lines
     names = bench.root / "names.txt"
     names.write_text("Blau\nGrün\nRot\n")
-    said = subprocess.run([*command, "--labels", str(names), str(picture), str(names)], capture_output=True, text=True)
-    assert said.returncode == 1 and "Rot" in said.stdout and "names.txt" in said.stderr, (said.stdout, said.stderr)
+    broken = bench.root / "broken.mp4"
+    broken.write_bytes(b"no video" * 100)
+    said = subprocess.run([*command, "--labels", str(names), str(picture), str(broken)], capture_output=True, text=True)
+    assert said.returncode == 1 and "Rot" in said.stdout and "broken.mp4" in said.stderr, (said.stdout, said.stderr)
+    said = subprocess.run([*command, str(picture), str(names)], capture_output=True, text=True)
+    assert said.returncode == 1 and "names.txt:1: the label is missing" in said.stderr, (said.stdout, said.stderr)
+    said = subprocess.run([*command, "--top", "1", str(picture.parent)], capture_output=True, text=True)
+    assert said.returncode == 0 and said.stdout.count("%") == len(list(picture.parent.iterdir())), said.stdout
+    said = subprocess.run([*command, "http://camera/stream"], capture_output=True, text=True)
+    assert said.returncode == 1 and "is a stream" in said.stderr, (said.stdout, said.stderr)
     said = subprocess.run([*command, str(picture), "--device", "cuda:4096"], capture_output=True, text=True)
     assert said.returncode == 1 and "cuda:4096: this " in said.stderr, (said.stdout, said.stderr)
 

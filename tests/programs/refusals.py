@@ -50,7 +50,11 @@ def main():
             print(f"a full standard output: status {said.returncode}, got: {said.stderr}")
         refused("no multiple of patch_size", *with_list("gone.csv"), "--set", "data.crop_size=100")
         refused("no predictor of width 100", *with_list("gone.csv"), "--set", "model.pred_embed_dim=100")
-        refused("no model 'vit_medium'", *with_list("gone.csv"), "--set", "model.model_name=vit_medium")
+        refused("no model 'vit_medium'", *with_list("gone.csv"), "--set", "model.model_name=vit_medium", "--set",
+                f"logging.folder={folder}/untouched")
+        if (root / "untouched").exists():
+            failed += 1
+            print("a run of an unknown model made its folder")
         refused("cannot be made", *with_list("gone.csv"), "--set", f"logging.folder={folder}/file/out")
         refused("--device tpu: choose cpu, or a GPU by its number: cuda:0", *with_list("gone.csv"), "--device", "tpu")
         refused("--cuda-graphs is for a GPU; add --device cuda:0", *with_list("gone.csv"), "--cuda-graphs")

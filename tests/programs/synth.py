@@ -41,6 +41,7 @@ def main():
                                  ("cannot make this folder", ["--out", str(root / "file/out")]),
                                  ("--size 33: choose an even", [*out, "--size", "33"]),
                                  ("--clips 0: choose", [*out, "--clips", "0"]),
+                                 ("--seed -1: choose", [*out, "--seed", "-1"]),
                                  ("--validation 2: choose", [*out, "--validation", "2"]),
                                  ("unrecognised option '--colour'", [*out, "--colour"])):
             refused = subprocess.run([synth, *options], capture_output=True, text=True, timeout=60)

@@ -74,6 +74,10 @@ def main():
         write_networks(networks)
         (root / "server/vitl16").mkdir(parents=True)
         run(convert, networks, root / "server/vitl16/vitl16.pth.tar")
+        (root / "folder.safetensors").mkdir()
+        for out, reason in ((root / "folder.safetensors", "is a folder"), (root / "none/a.pt", "there is no folder")):
+            refused = subprocess.run([convert, str(networks), str(out)], capture_output=True, text=True, timeout=60)
+            assert refused.returncode == 1 and reason in refused.stderr, refused.stderr
         networks.unlink()
 
         class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -1,6 +1,8 @@
 #include "vjepa/train/fixed_views.hpp"
 
+#include <cstring>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -8,9 +10,11 @@
 #include "vjepa/cpu/cpu.hpp"
 #include "vjepa/data/motion_scene.hpp"
 #include "vjepa/data/video_writer.hpp"
+#include "vjepa/infer/feature_extractor.hpp"
 #include "vjepa/io/safetensors.hpp"
 #include "vjepa/model/vit.hpp"
 #include "vjepa/train/fixed_pass.hpp"
+#include "vjepa/train/frozen_encoder.hpp"
 #include "vjepa/train/joined_tokens.hpp"
 
 using namespace vjepa;
@@ -45,9 +49,11 @@ struct Fixture {
     state.add_params("target_encoder.", layout, initial_values<float>(layout, seed, 0));
     write_safetensors(folder.path() / "encoder.safetensors", state.tensors());
   }
-  FrozenEncoder<D, Encoder> encoder() {
-    const ClipSize clip{.frames = 4, .height = 32, .width = 32};
-    return {ctx, Checkpoint(folder.path() / "encoder.safetensors"), {.clip = clip}};
+  template <class E = Encoder>
+  FrozenEncoder<D> encoder() {
+    const Checkpoint file(folder.path() / "encoder.safetensors");
+    const FeatureOptions options{.clip = {.frames = 4, .height = 32, .width = 32}};
+    return FrozenEncoder<D>(std::make_unique<FeatureExtractor<D, E>>(ctx, file, options));
   }
   static ViewReader views(Index step = 2) {
     return {
@@ -56,12 +62,12 @@ struct Fixture {
   }
   /// The features of a file, and whether the encoder had to run.
   struct Result {
-    ViewFeatures<float> features;
+    ViewFeatures features;
     bool encoded;
   };
   Result features(const std::filesystem::path& file, const ViewReader& reader = views(), bool keep = true) {
     auto frozen = encoder();
-    FixedViews<D, Encoder> fixed(frozen, reader, {.folder = keep ? folder.path() / "kept" : std::filesystem::path()});
+    FixedViews fixed(frozen, reader, {.folder = keep ? folder.path() / "kept" : std::filesystem::path()});
     auto sample = fixed.read(file);
     const bool encoded = !sample.clips.empty();
     fixed.complete(sample);
@@ -80,12 +86,14 @@ TEST_CASE("features are kept, and read back as they were") {
   CHECK(first.features.tokens == second.features.tokens);
   CHECK(first.features.mean == second.features.mean);
   CHECK(first.features.numbers == second.features.numbers);
-  CHECK(first.features.tokens.size() == 4 * 8 * 12);
+  REQUIRE(first.features.tokens.size() == sizeof(float) * 4 * 8 * 12);
   const auto unkept = f.features(f.video, Fixture::views(), false);
   CHECK(unkept.encoded);
   CHECK(unkept.features.tokens == first.features.tokens);
   double mean = 0;
-  for (std::size_t i = 0; i < first.features.tokens.size(); i += 12) mean += first.features.tokens[i] / 32.0;
+  std::vector<float> tokens(4 * 8 * 12);
+  std::memcpy(tokens.data(), first.features.tokens.data(), first.features.tokens.size());
+  for (std::size_t i = 0; i < tokens.size(); i += 12) mean += tokens[i] / 32.0;
   CHECK(first.features.mean[0] == Approx(mean).margin(1e-5));
 }
 
@@ -111,6 +119,24 @@ TEST_CASE("features of another file, another encoder or other views are not take
   CHECK(f.features(copy).encoded);
 }
 
+TEST_CASE("features of bfloat16 are kept in half of the bytes, and not taken for others") {
+  Fixture f;
+  f.features(f.video);
+  using Narrow = Cpu<bf16>;
+  const Checkpoint file(f.folder.path() / "encoder.safetensors");
+  const FeatureOptions options{.clip = {.frames = 4, .height = 32, .width = 32}};
+  FrozenEncoder<Narrow> frozen(std::make_unique<FeatureExtractor<Narrow, Encoder>>(f.ctx, file, options));
+  FixedViews fixed(frozen, Fixture::views(), {.folder = f.folder.path() / "kept"});
+  FixedViews::Sample first = fixed.read(f.video);
+  CHECK_FALSE(first.clips.empty());
+  fixed.complete(first);
+  CHECK(first.features.tokens.size() == sizeof(bf16) * 4 * 8 * 12);
+  const FixedViews::Sample second = fixed.read(f.video);
+  CHECK(second.clips.empty());
+  CHECK(second.features.tokens == first.features.tokens);
+  CHECK(second.features.mean == first.features.mean);
+}
+
 TEST_CASE("a mean that is kept without its tokens is written once") {
   Fixture f;
   const auto kept = f.folder.path() / "kept";
@@ -121,7 +147,7 @@ TEST_CASE("a mean that is kept without its tokens is written once") {
     return std::filesystem::path();
   };
   auto frozen = f.encoder();
-  FixedViews<D, Encoder> fixed(frozen, Fixture::views(), {.keeps_tokens = false, .folder = kept});
+  FixedViews fixed(frozen, Fixture::views(), {.keeps_tokens = false, .folder = kept});
   auto first = fixed.read(f.video);
   fixed.complete(first);
   std::filesystem::create_hard_link(file(), f.folder.path() / "first");
@@ -154,11 +180,11 @@ TEST_CASE("a pass gives the files in order and reads no further ahead than the n
     VideoList list;
     list.add(videos);
     auto frozen = f.encoder();
-    FixedViews<D, Encoder> fixed(frozen, Fixture::views(), {.folder = {}});
+    FixedViews fixed(frozen, Fixture::views(), {.folder = {}});
     // Two threads hold ten files at most: the one in use, seven that were read and two that are.
     std::vector<Index> used;
     int skipped = 0;
-    const auto use = [&](Index i, const ViewFeatures<float>& features) {
+    const auto use = [&](Index i, const ViewFeatures& features) {
       CHECK(features.mean.size() == 12);
       used.push_back(i);
       for (Index later = 10; i == 0 && later < 24; ++later) std::filesystem::remove(video(later));
@@ -173,11 +199,8 @@ TEST_CASE("a pass gives the files in order and reads no further ahead than the n
 TEST_CASE("an encoder of another size is refused with what does not fit") {
   Fixture f;
   using Wider = ViT<VitDims{.dim = 24, .depth = 1, .heads = 2, .patch = 16, .tubelet = 2}>;
-  const ClipSize clip{.frames = 4, .height = 32, .width = 32};
-  const Checkpoint file(f.folder.path() / "encoder.safetensors");
-  CHECK_THROWS_WITH((FrozenEncoder<D, Wider>(f.ctx, file, {.clip = clip})),
-                    Contains("encoder.safetensors: does not hold this model") &&
-                        Contains("target_encoder.norm.weight is [12], the model wants [24]"));
+  CHECK_THROWS_WITH(f.encoder<Wider>(), Contains("encoder.safetensors: does not hold this model") &&
+                                            Contains("target_encoder.norm.weight is [12], the model wants [24]"));
 }
 
 TEST_CASE("clips are joined segment after segment within each view, with positions over their frames") {

@@ -66,7 +66,7 @@ TEMPLATE_TEST_CASE("a run that is stopped, saved and resumed gives the bytes of 
   train(first, 4);
   save_run_state(folder.path() / "stopped", first, {.steps = 4, .epoch_loss = 0.1}, {});
   Trainer second(two, small_config(), 3);
-  const RunPosition position = load_run_state(folder.path() / "stopped", second);
+  const RunPosition position = load_run_state(Checkpoint(folder.path() / "stopped"), second);
   CHECK(position.steps == 4);
   CHECK(position.epoch_loss == 0.1);
   train(second, 7);
@@ -112,7 +112,7 @@ TEST_CASE("the state of another model is refused, name by name") {
   Pretrainer<Cpu<float>, Encoder, Guess> saved(ctx, small_config(), 3);
   save_run_state(folder.path() / "state", saved, {}, {});
   Pretrainer<Cpu<float>, Other, OtherGuess> other(ctx, small_config(), 3);
-  CHECK_THROWS_WITH(load_run_state(folder.path() / "state", other),
+  CHECK_THROWS_WITH(load_run_state(Checkpoint(folder.path() / "state"), other),
                     Contains("missing: encoder.blocks.2.norm1.weight [16]") &&
                         Contains("other shape: encoder.norm.weight is [8], the model wants [16]"));
 }
@@ -124,7 +124,8 @@ TEST_CASE("a position before the beginning is refused") {
   RunPosition position;
   position.batches_read = -1;
   save_run_state(folder.path() / "state", trainer, position, {});
-  CHECK_THROWS_WITH(load_run_state(folder.path() / "state", trainer), Contains("state: ") && Contains("below 0"));
+  CHECK_THROWS_WITH(load_run_state(Checkpoint(folder.path() / "state"), trainer),
+                    Contains("state: ") && Contains("below 0"));
 }
 
 TEST_CASE("clips of another size than the configuration's are refused") {

@@ -15,11 +15,11 @@ namespace vjepa {
 
 /// Calls use(i, features) for every file of a list in order, read ahead on `threads` threads and encoded, and
 /// skip(reason) for those that cannot be used. False as soon as interrupted() says so.
-template <Device D, class Encoder, class Interrupted, class Use, class Skip>
-bool each_fixed(FixedViews<D, Encoder>& views, const VideoList& list, int threads, const char* what,
-                Interrupted&& interrupted, Use&& use, Skip&& skip) {
+template <class Interrupted, class Use, class Skip>
+bool each_fixed(FixedViews& views, const VideoList& list, int threads, const char* what, Interrupted&& interrupted,
+                Use&& use, Skip&& skip) {
   struct Item {
-    typename FixedViews<D, Encoder>::Sample sample;
+    FixedViews::Sample sample;
     std::string error;
   };
   const Index count = list.size();

@@ -10,35 +10,24 @@
 #include <utility>
 #include <vector>
 
-#include "vjepa/core/arena.hpp"
-#include "vjepa/core/device.hpp"
 #include "vjepa/core/error.hpp"
 #include "vjepa/core/random.hpp"
 #include "vjepa/core/view.hpp"
 #include "vjepa/data/sha256.hpp"
 #include "vjepa/data/view_reader.hpp"
-#include "vjepa/infer/pooling.hpp"
+#include "vjepa/io/dtype.hpp"
 #include "vjepa/io/mapped_file.hpp"
 #include "vjepa/io/safetensors.hpp"
 #include "vjepa/io/state_dict.hpp"
-#include "vjepa/train/frozen_encoder.hpp"
+#include "vjepa/train/any_frozen_encoder.hpp"
 #include "vjepa/version.hpp"
 
 namespace vjepa {
-
-/// What a fixed view of one video or image gives.
-template <class S>
-struct ViewFeatures {
-  std::vector<S> tokens;       // [clips, tokens, dim], where they are wanted
-  std::vector<float> mean;     // over all tokens of all clips, [dim]
-  std::vector<Index> numbers;  // of the frames, [segments, frames]
-};
 
 /// Features of views that do not change from epoch to epoch, kept in a folder, so that the encoder reads each file
 /// once. What is kept bears the SHA-256 of the encoder's weights, of the views' description and of the file: with
 /// another of any of them, or of the way from a file to its features, it is not found. Where clips begin is drawn by
 /// the file's SHA-256, wherever the file lies.
-template <Device D, class Encoder>
 class FixedViews {
  public:
   struct Options {
@@ -51,14 +40,14 @@ class FixedViews {
   struct Sample {
     Sha256::Digest file{};
     std::vector<float> clips;  // empty where the features were kept
-    ViewFeatures<Scalar<D>> features;
+    ViewFeatures features;
   };
 
-  FixedViews(FrozenEncoder<D, Encoder>& encoder, ViewReader reader, Options options)
+  FixedViews(AnyFrozenEncoder& encoder, ViewReader reader, Options options)
       : encoder_(&encoder),
         reader_(std::move(reader)),
         options_(std::move(options)),
-        description_(text("encoder ", encoder.digest(), "; ", describe(reader_), "; ", name_of(dtype_of<Scalar<D>>()),
+        description_(text("encoder ", encoder.digest(), "; ", describe(reader_), "; ", name_of(encoder.dtype()),
                           "; vjepa ", version(), ", revision ", revision)) {}
 
   /// Clips of a sample.
@@ -88,14 +77,7 @@ class FixedViews {
   void complete(Sample& sample) {
     if (sample.clips.empty()) return;
     const bool mean_kept = !sample.features.mean.empty();
-    auto& ctx = encoder_->context();
-    const Seq<const Scalar<D>> tokens = (*encoder_)(sample.clips);
-    const Index count = tokens.extent(0) * tokens.extent(1);
-    sample.features.mean = mean_tokens<D>(ctx, Seq<const Scalar<D>>(tokens.data(), 1, count, tokens.extent(2)));
-    if (options_.wants_tokens) {
-      sample.features.tokens.resize(static_cast<std::size_t>(tokens.size()));
-      D::download(ctx, tokens.data(), sample.features.tokens.data(), sizeof(Scalar<D>) * sample.features.tokens.size());
-    }
+    encoder_->encode(sample.clips, options_.wants_tokens, sample.features);
     sample.clips.clear();
     if (!mean_kept || keeps_tokens()) keep(sample);
   }
@@ -136,33 +118,33 @@ class FixedViews {
       for (const StoredTensor& tensor : file.tensors()) {
         if (tensor.name == "mean") sample.features.mean = tensor.as<float>();
         if (tensor.name == "numbers") sample.features.numbers = tensor.as<Index>();
-        if (tensor.name != "tokens" || tensor.dtype != dtype_of<Scalar<D>>() || !options_.wants_tokens) continue;
-        sample.features.tokens.resize(tensor.size());
-        std::memcpy(sample.features.tokens.data(), tensor.bytes.data(), tensor.bytes.size());
+        if (tensor.name != "tokens" || tensor.dtype != encoder_->dtype() || !options_.wants_tokens) continue;
+        sample.features.tokens.assign(tensor.bytes.begin(), tensor.bytes.end());
       }
     } catch (const Error&) {
       sample.features = {};  // damaged; it is made anew and replaced
     }
-    if (std::ssize(sample.features.mean) != Encoder::dim) sample.features = {};
+    if (std::ssize(sample.features.mean) != encoder_->dim()) sample.features = {};
     const auto wanted =
-        static_cast<std::size_t>(options_.wants_tokens ? clips() * encoder_->tokens() * Encoder::dim : 0);
-    return !sample.features.mean.empty() && sample.features.tokens.size() == wanted;
+        static_cast<std::size_t>(options_.wants_tokens ? clips() * encoder_->tokens() * encoder_->dim() : 0);
+    return !sample.features.mean.empty() && sample.features.tokens.size() == size_of(encoder_->dtype()) * wanted;
   }
 
   void keep(const Sample& sample) const {
     if (options_.folder.empty()) return;
     StateDict state;
-    state.add("mean", {Encoder::dim}, sample.features.mean);
+    state.add("mean", {encoder_->dim()}, sample.features.mean);
     state.add("numbers", {static_cast<Index>(sample.features.numbers.size())}, sample.features.numbers);
     if (keeps_tokens()) {
-      state.add("tokens", {clips(), encoder_->tokens(), Encoder::dim}, sample.features.tokens);
+      state.refer(
+          {"tokens", encoder_->dtype(), {clips(), encoder_->tokens(), encoder_->dim()}, sample.features.tokens});
     }
     const auto path = place(sample);
     std::filesystem::create_directories(path.parent_path());
     write_safetensors(path, state.tensors(), {{"features", description_ + "; file " + hex(sample.file)}});
   }
 
-  FrozenEncoder<D, Encoder>* encoder_;
+  AnyFrozenEncoder* encoder_;
   ViewReader reader_;
   Options options_;
   std::string description_;

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,12 +20,13 @@
 #include "vjepa/data/loader.hpp"
 #include "vjepa/data/video_list.hpp"
 #include "vjepa/io/checkpoint.hpp"
+#include "vjepa/train/any_pretrainer.hpp"
 #include "vjepa/train/csv_log.hpp"
 #include "vjepa/train/line_chart.hpp"
 #include "vjepa/train/pretrain_config.hpp"
-#include "vjepa/train/pretrainer.hpp"
 #include "vjepa/train/progress.hpp"
 #include "vjepa/train/run_state.hpp"
+#include "vjepa/train/step_report.hpp"
 #include "vjepa/train/watch_log.hpp"
 #include "vjepa/version.hpp"
 
@@ -77,11 +79,11 @@ struct RunFiles {
 ///   <tag>_watch.csv, -watch.svg  with `watch`: how the targets spread, and whether they collapse
 ///
 /// A run that is stopped, however, and resumed writes the same bytes as one that is not, times aside.
-template <Device D, class Encoder, class PredictorModel>
 class PretrainRun {
  public:
-  /// Throws Error when a list, the folder or a checkpoint cannot be used.
-  PretrainRun(Context<D>& ctx, const PretrainConfig& config, PretrainOptions options)
+  /// The pretrainer that is made is the configuration's. Throws Error when a list, the folder or a checkpoint cannot be
+  /// used.
+  PretrainRun(const PretrainConfig& config, PretrainOptions options, const MakePretrainer& make_pretrainer)
       : config_(config),
         options_(std::move(options)),
         files_{config.logging.folder, config.logging.write_tag},
@@ -89,19 +91,20 @@ class PretrainRun {
         list_(listed(config)),
         decoder_(config.data.decode_on),
         ipe_(config.optimization.ipe.value_or(std::max<Index>(1, list_.size() / config.data.batch_size))),
-        trainer_(ctx, config, ipe_) {
+        trainer_(make_pretrainer(ipe_)) {
     if (resume_from_.empty()) {
       position_.batches_read = config_.meta.skip_batches;
     } else {
-      check_same_run();
-      position_ = load_run_state(resume_from_, trainer_);
+      const Checkpoint file(resume_from_);
+      check_same_run(file);
+      position_ = trainer_->load(file);
     }
   }
 
   const RunFiles& files() const { return files_; }
   const VideoList& videos() const { return list_; }
   const RunPosition& position() const { return position_; }
-  Pretrainer<D, Encoder, PredictorModel>& trainer() { return trainer_; }
+  const AnyPretrainer& trainer() const { return *trainer_; }
   Index iterations_per_epoch() const { return ipe_; }
 
   /// Trains to the last epoch. False when interrupted; the state is saved all the same. Throws Error when no video can
@@ -139,7 +142,7 @@ class PretrainRun {
     const std::int64_t total = epochs * ipe_;
     if (position_.steps >= total) return true;
     Progress progress("pretrain", total, std::max<std::int64_t>(1, total / 200));
-    Loader loader(list_, loader_options(), position_.batches_read + trainer_.staged());
+    Loader loader(list_, loader_options(), position_.batches_read + trainer_->staged());
     last_save_ = Clock::now();
     while (position_.steps < total) {
       const std::string note = step(loader, progress);
@@ -225,9 +228,9 @@ class PretrainRun {
     waited_ += milliseconds(Clock::now() - begin);
     skipped_ = batch.skipped;
     if (config_.data.resize_on_device) {
-      trainer_.stage(batch.cut);
+      trainer_->stage(batch.cut);
     } else {
-      trainer_.stage(batch.clips);
+      trainer_->stage(batch.clips);
     }
   }
 
@@ -244,13 +247,13 @@ class PretrainRun {
     const auto begin = Clock::now();
     const double waited = waited_;
     std::optional<FeatureSpread> spread;
-    if (trainer_.staged() == 0) load(loader, progress);
+    if (trainer_->staged() == 0) load(loader, progress);
     const Index skipped = skipped_;
-    if (options_.watch > 0 && position_.steps % options_.watch == 0) spread = trainer_.target_spread();
+    if (options_.watch > 0 && position_.steps % options_.watch == 0) spread = trainer_->target_spread();
     const auto loaded = Clock::now();
     // The next clips are staged while the device works.
-    const bool ahead = D::Feed::beside && position_.steps + 1 < ipe_ * config_.optimization.epochs;
-    const StepReport report = trainer_.step_staged([&] {
+    const bool ahead = trainer_->stages_beside() && position_.steps + 1 < ipe_ * config_.optimization.epochs;
+    const StepReport report = trainer_->step_staged([&] {
       if (ahead) load(loader, progress);
     });
     const auto end = Clock::now();
@@ -313,7 +316,7 @@ class PretrainRun {
   }
 
   void save(const std::filesystem::path& path) {
-    save_run_state(path, trainer_, position_, description());
+    trainer_->save(path, position_, description());
     draw_chart();
     if (watch_) watch_->draw(files_.watch_chart());
     last_save_ = Clock::now();
@@ -338,8 +341,7 @@ class PretrainRun {
   }
 
   /// A run is resumed as it was begun; with other values it would be another run.
-  void check_same_run() const {
-    const Checkpoint file(resume_from_);
+  void check_same_run(const Checkpoint& file) const {
     for (const auto& [key, value] : description()) {
       const auto saved = file.metadata(key);
       if (key == "vjepa_version" || !saved || *saved == value) continue;
@@ -377,7 +379,7 @@ class PretrainRun {
   VideoList list_;
   DecodingDevice decoder_;
   Index ipe_;
-  Pretrainer<D, Encoder, PredictorModel> trainer_;
+  std::unique_ptr<AnyPretrainer> trainer_;
   RunPosition position_;
   std::optional<CsvLog> log_;
   std::optional<WatchLog> watch_;

@@ -23,21 +23,9 @@
 #include "vjepa/train/jepa_pass.hpp"
 #include "vjepa/train/pretrain_config.hpp"
 #include "vjepa/train/sample_masks.hpp"
+#include "vjepa/train/step_report.hpp"
 
 namespace vjepa {
-
-/// One training step's figures.
-struct StepReport {
-  double loss = 0;  // jepa + reg_coeff * reg
-  double jepa = 0;
-  double reg = 0;
-  double encoder_norm = 0;  // of the gradients, before clipping
-  double predictor_norm = 0;
-  double lr = 0;
-  double weight_decay = 0;
-  double momentum = 0;
-  std::vector<Index> kept;  // tokens of context of each mask group
-};
 
 /// Encoder, target encoder, predictor and their optimizers, and the step that trains them (the official trainer's):
 /// masks, the JEPA pass, clipping of each network's gradient after the warm-up, AdamW, the moving average.
@@ -167,7 +155,7 @@ class Pretrainer {
 
   Index iterations_per_epoch() const { return ipe_; }
   TokenGrid grid() const { return grid_; }
-  Context<D>& context() { return *ctx_; }
+  Context<D>& context() const { return *ctx_; }
   /// Memory of activations: what the largest step so far needed.
   std::size_t workspace_bytes() const { return workspace_.bytes(); }
 

@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <functional>
-#include <optional>
+#include <memory>
 #include <set>
 #include <span>
 #include <string>
@@ -16,18 +16,17 @@
 #include <vector>
 
 #include "vjepa/core/error.hpp"
+#include "vjepa/data/decoding_device.hpp"
 #include "vjepa/data/read_ahead.hpp"
-#include "vjepa/data/view_reader.hpp"
-#include "vjepa/infer/pooling.hpp"
 #include "vjepa/io/checkpoint.hpp"
+#include "vjepa/io/dtype.hpp"
 #include "vjepa/io/json.hpp"
 #include "vjepa/io/safetensors.hpp"
 #include "vjepa/io/state_dict.hpp"
+#include "vjepa/train/any_probe.hpp"
 #include "vjepa/train/feature_scale.hpp"
 #include "vjepa/train/fixed_pass.hpp"
 #include "vjepa/train/fixed_views.hpp"
-#include "vjepa/train/frozen_encoder.hpp"
-#include "vjepa/train/joined_tokens.hpp"
 #include "vjepa/train/nearest_neighbours.hpp"
 #include "vjepa/train/probe_config.hpp"
 #include "vjepa/train/probe_files.hpp"
@@ -36,9 +35,10 @@
 #include "vjepa/train/probe_results.hpp"
 #include "vjepa/train/probe_sets.hpp"
 #include "vjepa/train/probe_settings.hpp"
-#include "vjepa/train/probe_trainer.hpp"
+#include "vjepa/train/probe_step.hpp"
 #include "vjepa/train/probe_views.hpp"
 #include "vjepa/train/progress.hpp"
+#include "vjepa/train/train_samples.hpp"
 #include "vjepa/version.hpp"
 
 namespace vjepa {
@@ -62,29 +62,24 @@ struct ProbeOptions {
 ///   features/                  what the encoder made of views that do not change
 ///
 /// A run that is stopped, however, and resumed writes the same bytes as one that is not.
-template <Device D, class Encoder>
 class ProbeRun {
  public:
-  static constexpr Index dim = Encoder::dim;
-  using Trainer = ProbeTrainer<D, PoolerDims{.dim = Encoder::dim, .heads = Encoder::dims.heads}>;
-
-  /// Throws Error when a list, the folder or a checkpoint cannot be used.
-  ProbeRun(Context<D>& ctx, const ProbeConfig& config, ProbeOptions options)
-      : ctx_(&ctx),
-        config_(config),
+  /// The probe that is made is the configuration's. Throws Error when a list, the folder or a checkpoint cannot be
+  /// used.
+  ProbeRun(const ProbeConfig& config, ProbeOptions options, const MakeProbe& make_probe)
+      : config_(config),
         options_(std::move(options)),
         files_{config.folder, config.pretrain.write_tag},
         sets_(config),
         decoder_(config.data.decode_on),
         ipe_((sets_.train.size() + config.optimization.batch_size - 1) / config.optimization.batch_size),
-        encoder_(ctx, Checkpoint(config.pretrain.path()), frozen_encoder_options(config)),
-        validation_(encoder_, fixed_view_reader(config, validation_views(config), decoder_),
+        probe_(make_probe(Checkpoint(config.pretrain.path()), ipe_)),
+        validation_(encoder(), fixed_view_reader(config, validation_views(config), decoder_),
                     {.wants_tokens = true, .keeps_tokens = fits_cache(validation_tokens()), .folder = cache_folder()}),
-        training_(encoder_, fixed_view_reader(config, training_views(config), decoder_),
+        training_(encoder(), fixed_view_reader(config, training_views(config), decoder_),
                   {.wants_tokens = config.probe.fixed_train_views,
                    .keeps_tokens = fits_cache(validation_tokens() + training_tokens()),
                    .folder = cache_folder()}),
-        trainer_(ctx, config, ipe_),
         neighbours_(new_neighbours()),
         confusion_(sets_.classes) {
     start();
@@ -97,6 +92,7 @@ class ProbeRun {
   const ProbeResults& results() const { return position_.results; }
   std::int64_t steps() const { return position_.steps; }
   Index iterations_per_epoch() const { return ipe_; }
+  const AnyProbe& probe() const { return *probe_; }
 
   /// Trains and evaluates to the last epoch. False when interrupted; the state is saved all the same. Throws Error when
   /// no file can be read, one not written, or the loss is not finite.
@@ -121,27 +117,23 @@ class ProbeRun {
   }
 
  private:
-  using Fixed = FixedViews<D, Encoder>;
+  using SamplesAhead = ReadAhead<TrainSample>;
 
-  /// One sample of a batch, from a reader thread.
-  struct TrainSample {
-    Index item = 0;
-    Views views;                   // augmented, or
-    typename Fixed::Sample fixed;  // fixed
-    std::vector<std::string> skipped;
-  };
+  AnyFrozenEncoder& encoder() const { return probe_->encoder(); }
+
   std::filesystem::path cache_folder() const {
     return config_.probe.cache_gb > 0 ? files_.features() : std::filesystem::path();
   }
   /// Tokens of the views of all files.
   Index tokens_of(const VideoList& list, const ViewShape& views) const {
-    return list.size() * views.segments * views.views * encoder_.tokens();
+    return list.size() * views.segments * views.views * encoder().tokens();
   }
   Index validation_tokens() const { return tokens_of(sets_.val, validation_views(config_)); }
   Index training_tokens() const { return tokens_of(sets_.train, training_views(config_)); }
   /// Whether so many may be kept.
   bool fits_cache(Index tokens) const {
-    return static_cast<double>(tokens * dim) * sizeof(Scalar<D>) <= config_.probe.cache_gb * 1e9;
+    return static_cast<double>(tokens * encoder().dim()) * static_cast<double>(size_of(encoder().dtype())) <=
+           config_.probe.cache_gb * 1e9;
   }
   int threads() const { return std::max(1, config_.data.num_workers); }
 
@@ -158,31 +150,6 @@ class ProbeRun {
     files_.remove();
   }
 
-  /// Reads sample `task` of the endless shuffled stream; a file that cannot be used is replaced by one that the
-  /// sample's own shuffle gives next.
-  TrainSample read_training(std::uint64_t task) const {
-    const VideoList& list = sets_.train;
-    const auto count = static_cast<std::uint64_t>(list.size());
-    const Permutation others({.seed = config_.seed, .purpose = Purpose::shuffle, .epoch = ~task}, count);
-    TrainSample sample;
-    for (std::uint64_t attempt = 0; attempt <= count; ++attempt) {
-      sample.item = attempt == 0 ? list.at(config_.seed, task, std::nullopt) : static_cast<Index>(others(attempt - 1));
-      try {
-        if (config_.probe.fixed_train_views) {
-          sample.fixed = training_.read(list.path(sample.item));
-        } else {
-          Random when({.seed = config_.seed, .purpose = Purpose::clip, .epoch = attempt, .sample = task});
-          Random augment({.seed = config_.seed, .purpose = Purpose::augment, .epoch = attempt, .sample = task});
-          sample.views = training_view_reader(config_, decoder_)(list.path(sample.item), when, augment);
-        }
-        return sample;
-      } catch (const Error& e) {
-        sample.skipped.emplace_back(e.what());
-      }
-    }
-    fail("none of the ", count, " training files can be used; the first: ", sample.skipped.front());
-  }
-
   /// Samples of a step of an epoch, counted from 0: every file comes once an epoch, and the last batch may be smaller.
   Index batch_size(Index step) const {
     const Index full = config_.optimization.batch_size;
@@ -197,11 +164,12 @@ class ProbeRun {
     if (steps == 0) return true;
     const Index batch = config_.optimization.batch_size;
     const Index done = (first - epoch * ipe_) * batch;  // samples
-    ReadAhead<TrainSample> ahead(sets_.train.size() - done, threads(), static_cast<std::size_t>(2 * batch + threads()),
-                                 ReadAhead<TrainSample>::Full::wait, [&](Index i, const auto& emit) {
-                                   const Index task = epoch * sets_.train.size() + done + i;
-                                   emit(read_training(static_cast<std::uint64_t>(task)));
-                                 });
+    const TrainSamples samples(config_, sets_.train, decoder_, training_);
+    SamplesAhead ahead(sets_.train.size() - done, threads(), static_cast<std::size_t>(2 * batch + threads()),
+                       SamplesAhead::Full::wait, [&](Index i, const auto& emit) {
+                         const Index task = epoch * sets_.train.size() + done + i;
+                         emit(samples(static_cast<std::uint64_t>(task)));
+                       });
     Progress progress(text("epoch ", epoch + 1), ipe_, std::max<Index>(1, ipe_ / 10));
     for (Index step = 0; step < steps; ++step) {
       train_step(ahead, step * batch, progress);
@@ -215,12 +183,9 @@ class ProbeRun {
   }
 
   /// One step on the samples from `begin` on.
-  void train_step(ReadAhead<TrainSample>& ahead, Index begin, Progress& progress) {
-    const JoinedTokens joined = joined_tokens(config_, encoder_.grid(), training_views(config_));
+  void train_step(SamplesAhead& ahead, Index begin, Progress& progress) {
     const Index batch = batch_size(position_.steps % ipe_);
-    const Sequences one = joined.sequences();
-    if (tokens_.size() != batch * one.rows() * dim) tokens_ = Array<D, Scalar<D>>(*ctx_, batch * one.rows() * dim);
-    const Seq<Scalar<D>> x(tokens_.data(), batch, one.rows(), dim);
+    probe_->begin(batch);
     std::vector<float> means;
     std::vector<std::int32_t> labels;
     for (Index b = 0; b < batch; ++b) {
@@ -228,9 +193,9 @@ class ProbeRun {
       if (!sample.skipped.empty()) progress.clear();
       for (const std::string& reason : sample.skipped) complain(reason);
       labels.push_back(static_cast<std::int32_t>(sets_.train.label(sample.item)));
-      put_training(sample, joined, x.slice(b, 1), means);
+      put_training(b, sample, means);
     }
-    const ProbeStep result = trainer_.step(x, means, labels);
+    const ProbeStep result = probe_->step(means, labels);
     ++position_.steps;
     position_.loss += result.loss;
     for (std::size_t b = 0; b < labels.size(); ++b) {
@@ -238,30 +203,18 @@ class ProbeRun {
     }
   }
 
-  /// The tokens of one sample into `x`, their mean, scaled, at the end of `means`.
-  void put_training(TrainSample& sample, const JoinedTokens& joined, Seq<Scalar<D>> x, std::vector<float>& means) {
+  /// Puts sample `b` into the batch, and the mean of its tokens, scaled, at the end of `means`.
+  void put_training(Index b, TrainSample& sample, std::vector<float>& means) {
     std::vector<float> mean;
     if (config_.probe.fixed_train_views) {
       training_.complete(sample.fixed);
-      const auto tokens = uploaded(sample.fixed.features.tokens);
-      joined.operator()<D>(*ctx_, tokens, sample.fixed.features.numbers, x);
-      mean = sample.fixed.features.mean;
+      probe_->put(b, sample.fixed.features);
+      mean = std::move(sample.fixed.features.mean);
     } else {
-      const Seq<const Scalar<D>> tokens = encoder_(sample.views.clips);
-      joined.operator()<D>(*ctx_, tokens, sample.views.numbers, x);
-      mean = mean_tokens<D>(
-          *ctx_, Seq<const Scalar<D>>(tokens.data(), 1, tokens.extent(0) * tokens.extent(1), tokens.extent(2)));
+      mean = probe_->put(b, sample.views.clips, sample.views.numbers);
     }
     const std::vector<float> scaled = position_.scale(mean);
     means.insert(means.end(), scaled.begin(), scaled.end());
-  }
-
-  /// Tokens [clips, tokens, dim] on the device, valid until the next call.
-  Seq<const Scalar<D>> uploaded(const std::vector<Scalar<D>>& tokens) {
-    const auto size = static_cast<Index>(tokens.size());
-    if (staged_.size() != size) staged_ = Array<D, Scalar<D>>(*ctx_, size);
-    staged_.upload(*ctx_, tokens);
-    return Seq<const Scalar<D>>(staged_.data(), size / (encoder_.tokens() * dim), encoder_.tokens(), dim);
   }
 
   /// Tells why a file is skipped, once.
@@ -272,15 +225,6 @@ class ProbeRun {
   std::span<const float> row(const std::vector<float>& logits, std::size_t i) const {
     const auto classes = static_cast<std::size_t>(config_.data.num_classes);
     return std::span(logits).subspan(i * classes, classes);
-  }
-
-  /// Softmax of the classifier's logits, averaged over the sequences of one video.
-  std::vector<double> probabilities(const JoinedTokens& joined, const ViewFeatures<Scalar<D>>& features) {
-    const Sequences s = joined.sequences();
-    if (tokens_.size() != s.rows() * dim) tokens_ = Array<D, Scalar<D>>(*ctx_, s.rows() * dim);
-    const Seq<Scalar<D>> x(tokens_.data(), s.batch, s.tokens, dim);
-    joined.operator()<D>(*ctx_, uploaded(features.tokens), features.numbers, x);
-    return mean_softmax(trainer_.logits(x), config_.data.num_classes);
   }
 
   NearestNeighbours new_neighbours() const {
@@ -318,17 +262,16 @@ class ProbeRun {
   /// Evaluates on the validation set. False when interrupted.
   bool evaluate() {
     const bool vote = vote_due();
-    const JoinedTokens joined = joined_tokens(config_, encoder_.grid(), validation_views(config_));
     confusion_ = ConfusionMatrix(sets_.classes);
     val_ = linear_ = {};
     NeighbourAccuracy nearest(neighbours_);
     std::vector<std::string> skipped;
-    const auto use = [&](Index i, const ViewFeatures<Scalar<D>>& features) {
+    const auto use = [&](Index i, const ViewFeatures& features) {
       const std::int64_t label = sets_.val.label(i);
-      const std::vector<double> p = probabilities(joined, features);
+      const std::vector<double> p = mean_softmax(probe_->logits(features), config_.data.num_classes);
       val_.add(p, label);
       confusion_.add(static_cast<std::size_t>(label), ranked(p).front());
-      if (config_.probe.linear) linear_.add(trainer_.linear_logits(position_.scale(features.mean)), label);
+      if (config_.probe.linear) linear_.add(probe_->linear_logits(position_.scale(features.mean)), label);
       if (vote) nearest.add(features.mean, label);
     };
     if (!each_fixed(validation_, sets_.val, threads(), "validation", options_.interrupted, use,
@@ -376,7 +319,7 @@ class ProbeRun {
     confusion_.write_svg(files_.confusion("svg"), text("epoch ", position_.results.epochs.size()));
     confusion_.write_class_accuracy(files_.classes());
     const Json head = {{"vjepa_version", version()},
-                       {"encoder_sha256", encoder_.digest()},
+                       {"encoder_sha256", encoder().digest()},
                        {"train_files", sets_.train.size()},
                        {"val_files", sets_.val.size()},
                        {"iterations_per_epoch", ipe_}};
@@ -385,38 +328,34 @@ class ProbeRun {
 
   void save() {
     StateDict state;
-    trainer_.save(state);
+    probe_->save(state);
     position_.save(state);
-    auto metadata = position_.metadata(config_, encoder_.digest(), sets_);
+    auto metadata = position_.metadata(config_, encoder().digest(), sets_);
     metadata["vjepa_version"] = version();
     write_safetensors(files_.latest(), state.tensors(), metadata);
   }
 
   void load() {
     const Checkpoint file(files_.latest());
-    position_.load(file, config_, encoder_.digest(), sets_, dim);
-    trainer_.load(file, position_.steps);
+    position_.load(file, config_, encoder().digest(), sets_, encoder().dim());
+    probe_->load(file, position_.steps);
   }
 
-  Context<D>* ctx_;
   ProbeConfig config_;
   ProbeOptions options_;
   ProbeFiles files_;
   ProbeSets sets_;
   DecodingDevice decoder_;
   Index ipe_;
-  FrozenEncoder<D, Encoder> encoder_;
-  Fixed validation_;
-  Fixed training_;
-  Trainer trainer_;
+  std::unique_ptr<AnyProbeInTraining> probe_;
+  FixedViews validation_;
+  FixedViews training_;
   NearestNeighbours neighbours_;
   ProbePosition position_;
   ConfusionMatrix confusion_;  // of the latest evaluation, like the two below
   TopK val_;
   TopK linear_;
   std::set<std::string> told_;
-  Array<D, Scalar<D>> tokens_;
-  Array<D, Scalar<D>> staged_;
 };
 
 }  // namespace vjepa

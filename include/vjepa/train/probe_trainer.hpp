@@ -17,16 +17,10 @@
 #include "vjepa/model/linear_classifier.hpp"
 #include "vjepa/optim/schedule.hpp"
 #include "vjepa/train/probe_config.hpp"
+#include "vjepa/train/probe_step.hpp"
 #include "vjepa/train/trainable.hpp"
 
 namespace vjepa {
-
-/// What one step gave, before the weights changed.
-struct ProbeStep {
-  double loss = 0;
-  std::vector<float> logits;         // of the attentive classifier, [batch, classes]
-  std::vector<float> linear_logits;  // of the linear one
-};
 
 /// The attentive classifier on tokens and the linear one on their means, trained side by side by cross-entropy with the
 /// official evaluation's AdamW, schedules and clipping. Schedules are functions of the number of the step.

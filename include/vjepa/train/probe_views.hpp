@@ -1,6 +1,6 @@
 #pragma once
 
-#include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -10,7 +10,6 @@
 #include "vjepa/data/random_augment.hpp"
 #include "vjepa/data/random_erasing.hpp"
 #include "vjepa/data/view_reader.hpp"
-#include "vjepa/infer/feature_extractor.hpp"
 #include "vjepa/train/joined_tokens.hpp"
 #include "vjepa/train/probe_config.hpp"
 #include "vjepa/train/probe_metrics.hpp"
@@ -69,14 +68,6 @@ inline ViewReader training_view_reader(const ProbeConfig& config, DecodingDevice
   return {.sampler = clip_sampler(config, training_views(config).segments, true),
           .transform = transform,
           .decoder = std::move(decoder)};
-}
-
-inline FeatureOptions frozen_encoder_options(const ProbeConfig& config) {
-  const Index side = config.data.resolution;
-  return {.clip = {.frames = config.data.frames_per_clip, .height = side, .width = side},
-          .network = config.pretrain.checkpoint_key,
-          .made_for = ClipSize{.frames = config.pretrain.frames_per_clip, .height = side, .width = side},
-          .uniform_power = config.pretrain.uniform_power};
 }
 
 inline JoinedTokens joined_tokens(const ProbeConfig& config, const TokenGrid& grid, const ViewShape& shape) {

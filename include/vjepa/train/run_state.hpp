@@ -84,28 +84,27 @@ void save_run_state(const std::filesystem::path& path, Trainer& trainer, RunPosi
 /// returns the position: that of an official run follows from its optimizer's count of steps. Throws Error that says
 /// what does not fit; the trainer is changed only when everything fits.
 template <class Trainer>
-RunPosition load_run_state(const std::filesystem::path& path, Trainer& trainer) {
+RunPosition load_run_state(const Checkpoint& file, Trainer& trainer) {
   using T = typename Trainer::T;
   auto& ctx = trainer.context();
-  const Checkpoint file(path);
   RunPosition position;
   const auto read = [&](const char* name, auto& value) {
     const std::string text = file.metadata(name).value_or("");
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size()) {
-      fail(path.string(), ": the run's '", name, "' is missing or no number");
+      fail(file.path().string(), ": the run's '", name, "' is missing or no number");
     }
   };
   if (file.metadata("format") == detail::run_state_format) {
     detail::each_field(position, read);
     if (position.steps < 0 || position.batches_read < 0) {
-      fail(path.string(), ": the run's 'steps' or 'batches_read' is below 0; the file is damaged");
+      fail(file.path().string(), ": the run's 'steps' or 'batches_read' is below 0; the file is damaged");
     }
   } else if (file.metadata("opt.step")) {
     read("opt.step", position.steps);
     position.batches_read = position.steps;
   } else {
-    fail(path.string(), ": not the state of a pretraining run");
+    fail(file.path().string(), ": not the state of a pretraining run");
   }
 
   const ParamLayout& encoder = trainer.encoder().layout();

@@ -13,7 +13,9 @@
 #include "vjepa/data/media_names.hpp"
 #include "vjepa/data/video_list.hpp"
 
-/// A video, an image or a stream whose features are wanted.
+namespace program {
+
+/// A video, an image or a stream, as a command line names it.
 struct Input {
   std::string name;  // as the user knows it: what was given, and where within a folder
   bool stream = false;
@@ -52,3 +54,5 @@ inline std::vector<Input> listed_inputs(const std::vector<std::string>& argument
   }
   return inputs;
 }
+
+}  // namespace program
