@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "vjepa/core/device.hpp"
@@ -46,8 +47,9 @@ struct Losses {
   }
 
   static void token_std(Context& ctx, Seq<const S> z, double eps, double weight, Mat<T> std) {
-    each_feature(ctx, z,
-                 [&](Index b, Index d, T, T variance) { std(b, d) += T(weight) * std::sqrt(variance + T(eps)); });
+    each_block(ctx, z, [&](Index b, Index first, Index count, const Block&, const Block& variance) {
+      for (Index j = 0; j < count; ++j) std(b, first + j) += T(weight) * std::sqrt(variance[j] + T(eps));
+    });
   }
 
   static void hinge(Context& ctx, Mat<const T> std, double weight, Vec<T> loss, Mat<T> dstd) {
@@ -66,11 +68,18 @@ struct Losses {
                                  Seq<S> dz) {
     const Index tokens = z.extent(1);
     const Index n = z.cols();
-    each_feature(ctx, z, [&](Index b, Index d, T mean, T variance) {
-      const T factor = T(weight) * dstd(b, d) / (std::sqrt(variance + T(eps)) * T(tokens - 1));
+    each_block(ctx, z, [&](Index b, Index first, Index count, const Block& mean, const Block& variance) {
+      Block factor{};
+      for (Index j = 0; j < count; ++j) {
+        factor[j] = T(weight) * dstd(b, first + j) / (std::sqrt(variance[j] + T(eps)) * T(tokens - 1));
+      }
+      const S* const in = z.row(b) + first;
+      S* const out = dz.row(b) + first;
       for (Index i = 0; i < tokens; ++i) {
-        S& out = dz.row(b)[i * n + d];
-        out = T(out) + factor * (T(z.row(b)[i * n + d]) - mean);
+        for (Index j = 0; j < count; ++j) {
+          const T value = T(out[i * n + j]) + factor[j] * (T(in[i * n + j]) - mean[j]);
+          out[i * n + j] = value;
+        }
       }
     });
   }
@@ -97,24 +106,36 @@ struct Losses {
   }
 
  private:
-  /// Calls body(b, d, mean, unbiased variance) over the tokens of each feature.
+  /// Features whose moments are taken together, so that rows are read as they lie in memory.
+  static constexpr Index block = 64;
+  using Block = std::array<T, block>;
+
+  /// Calls body(b, first, count, means, unbiased variances) for features [first, first + count), over the tokens of
+  /// each.
   template <class Body>
-  static void each_feature(Context& ctx, Seq<const S> z, Body&& body) {
+  static void each_block(Context& ctx, Seq<const S> z, Body&& body) {
     const Index tokens = z.extent(1);
     const Index n = z.cols();
-    parallel_chunks(ctx, z.rows() * n, 16, [&](Range r, Index, int) {
-      for (Index f = r.begin; f < r.end; ++f) {
-        const S* column = z.row(f / n) + f % n;
-        T sum = 0;
-        for (Index i = 0; i < tokens; ++i) sum += T(column[i * n]);
-        const T mean = sum / T(tokens);
-        T squares = 0;
-        for (Index i = 0; i < tokens; ++i) {
-          const T centered = T(column[i * n]) - mean;
-          squares += centered * centered;
-        }
-        body(f / n, f % n, mean, squares / T(tokens - 1));
+    const Index blocks = pieces(n, block);
+    parallel_for(ctx, z.rows() * blocks, [&](Index k, int) {
+      const Index b = k / blocks;
+      const Index first = k % blocks * block;
+      const Index count = std::min(block, n - first);
+      const S* const rows = z.row(b) + first;
+      Block mean{};
+      Block variance{};
+      for (Index i = 0; i < tokens; ++i) {
+        for (Index j = 0; j < count; ++j) mean[j] += T(rows[i * n + j]);
       }
+      for (T& m : mean) m /= T(tokens);
+      for (Index i = 0; i < tokens; ++i) {
+        for (Index j = 0; j < count; ++j) {
+          const T centered = T(rows[i * n + j]) - mean[j];
+          variance[j] += centered * centered;
+        }
+      }
+      for (T& v : variance) v /= T(tokens - 1);
+      body(b, first, count, mean, variance);
     });
   }
 };
