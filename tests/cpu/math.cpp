@@ -33,6 +33,9 @@ TEST_CASE("coarse erf has the accuracy it states") {
   for (float x = -6.0f; x < 6.0f; x += 0.00037f) {
     REQUIRE(std::abs(cpu::erf_coarse(x) - std::erf(static_cast<double>(x))) <= 2.3e-5);
   }
+  // What is multiplied by a large number is to be nothing.
+  CHECK(cpu::erf_coarse(100.0f) == 1);
+  CHECK(cpu::normal_below<bf16>(-100.0f) == 0);
 }
 
 TEST_CASE("the normal distribution and its density are those of the definition") {

@@ -109,7 +109,8 @@ inline float erf_coarse(float x) {
   p = p * u + 1.575815827e-01f;
   p = p * u - 2.287197113e-01f;
   p = p * u + 4.701289535e-01f;
-  return p * t;
+  const float inside = p * t;
+  return x > edge ? 1.0f : x < -edge ? -1.0f : inside;
 }
 
 // As exact as what becomes of the result, which is stored in S.
