@@ -69,17 +69,15 @@ inline void read_clips(const ExtractOptions& o, const Input& input, const ClipAh
                         .transform = EvalTransform{.size = o.size, .views = 1},
                         .decoder = o.decoder};
   Random none({});  // neither the clips nor the transform are random
-  const Views views = read(input.name, none, none);
-  const std::size_t pixels = views.clips.size() / views.seconds.size();
-  const auto window = static_cast<std::size_t>(o.window);
-  for (std::size_t c = 0; c < views.seconds.size(); ++c) {
-    const auto begin = views.clips.begin() + static_cast<std::ptrdiff_t>(c * pixels);
-    TimedClip clip{.pixels = std::vector<float>(begin, begin + static_cast<std::ptrdiff_t>(pixels)),
-                   .first = views.numbers[c * window],
-                   .last = views.numbers[(c + 1) * window - 1],
-                   .seconds = views.seconds[c]};
-    if (!emit(std::move(clip)) || static_cast<Index>(c + 1) == o.limit) return;
-  }
+  Index clips = 0;
+  read.each_clip(input.name, none, none, o.batch,
+                 [&](std::vector<float> pixels, const std::vector<Index>& numbers, double seconds) {
+                   return emit({.pixels = std::move(pixels),
+                                .first = numbers.front(),
+                                .last = numbers.back(),
+                                .seconds = seconds}) &&
+                          ++clips != o.limit;
+                 });
 }
 
 /// What was extracted, and how: the JSON file beside the features.

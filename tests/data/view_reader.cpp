@@ -54,6 +54,25 @@ TEST_CASE("a video is seen in segments, each in its views, and its frames are nu
   CHECK(all.clips == again.clips);
   CHECK(all.numbers == again.numbers);
   CHECK(read(evaluation(1, 1), path, 2).numbers != read(evaluation(1, 1), path, 3).numbers);
+
+  // However many are read at a time, and until no more are wanted.
+  for (const Index at_once : {1, 2, 3}) {
+    Random when({.seed = 1, .purpose = Purpose::clip, .sample = 1});
+    Random augment({.seed = 1, .purpose = Purpose::augment, .sample = 1});
+    Views two;
+    evaluation(3, 2).each_clip(
+        path, when, augment, at_once,
+        [&](const std::vector<float>& pixels, const std::vector<Index>& numbers, double seconds) {
+          two.clips.insert(two.clips.end(), pixels.begin(), pixels.end());
+          two.numbers.insert(two.numbers.end(), numbers.begin(), numbers.end());
+          two.seconds.push_back(seconds);
+          return two.seconds.size() < 2;
+        });
+    REQUIRE(two.clips.size() == 2 * 2 * clip);
+    CHECK(std::equal(two.clips.begin(), two.clips.end(), all.clips.begin()));
+    CHECK(two.numbers == std::vector<Index>(all.numbers.begin(), all.numbers.begin() + 8));
+    CHECK(two.seconds == std::vector<double>(all.seconds.begin(), all.seconds.begin() + 2));
+  }
 }
 
 TEST_CASE("an image is clips of one picture, repeated") {

@@ -208,6 +208,11 @@ def main():
         subprocess.run(["ffmpeg", "-v", "error", "-i", str(clips[0]), "-vf", "setpts='N*N/(25*TB)'", "-fps_mode", "vfr",
                         str(uneven)], check=True)
         run(uneven, "--segments", "3", "--window", "2", "--out", root / "numbered.npy")
+        for more, part in ((["--batch", "1"], 3), (["--limit", "2"], 2)):
+            run(uneven, "--segments", "3", "--window", "2", *more, "--out", root / "part.npy")
+            assert read_npy(root / "part.npy")[0] == [part, DIM]
+            listed = [json.loads((root / f"{name}.npy.json").read_text())["rows"] for name in ("part", "numbered")]
+            assert listed[0] == listed[1][:part], listed
         run(uneven, "--every", "8", "--window", "2", "--out", root / "ordered.npy")
         times = [[(row["first_frame"], round(row["seconds"], 4)) for row in
                   json.loads((root / f"{name}.npy.json").read_text())["rows"]] for name in ("numbered", "ordered")]

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <numeric>
 #include <variant>
 #include <vector>
 
@@ -46,27 +47,42 @@ struct ViewReader {
 
   /// Throws Error that names the file when it cannot be used. `when` draws where clips begin, `augment` the rest.
   Views operator()(const std::filesystem::path& path, Random& when, Random& augment) const {
-    VideoReader reader(path, decoder);
     Views views;
+    each_clip(path, when, augment, sampler.num_clips,
+              [&](const std::vector<float>& pixels, const std::vector<Index>& numbers, double seconds) {
+                views.clips.insert(views.clips.end(), pixels.begin(), pixels.end());
+                views.numbers.insert(views.numbers.end(), numbers.begin(), numbers.end());
+                views.seconds.push_back(seconds);
+                return true;
+              });
+    return views;
+  }
+
+  /// The same clip by clip, the frames of `at_once` of them in memory: calls use(pixels [views, 3, frames, size, size],
+  /// numbers of the frames, seconds at which it begins) for each until it returns false.
+  template <class Use>
+  void each_clip(const std::filesystem::path& path, Random& when, Random& augment, Index at_once, Use&& use) const {
+    VideoReader reader(path, decoder);
     if (is_image_name(path) || reader.frame_count() == 1) {
       Frames image = reader.read(std::vector<Index>{0});
-      const std::vector<float> still = transformed(image, augment);
+      const std::vector<float> clip = repeated(transformed(image, augment));
+      std::vector<Index> numbers(static_cast<std::size_t>(sampler.frames_per_clip));
+      std::iota(numbers.begin(), numbers.end(), Index{0});
       for (Index c = 0; c < sampler.num_clips; ++c) {
-        for (Index i = 0; i < sampler.frames_per_clip; ++i) views.numbers.push_back(i);
-        repeat(still, views.clips);
-        views.seconds.push_back(0);
+        if (!use(clip, numbers, 0.0)) return;
       }
-      return views;
+      return;
     }
-    SampledClips sampled;
-    sample_clips(reader, sampler, when, sampled);
-    for (std::size_t c = 0; c < sampled.clips.size(); ++c) {
-      const std::vector<float> pixels = transformed(sampled.clips[c], augment);
-      views.clips.insert(views.clips.end(), pixels.begin(), pixels.end());
-      views.numbers.insert(views.numbers.end(), sampled.numbers[c].begin(), sampled.numbers[c].end());
-      views.seconds.push_back(reader.seconds(sampled.numbers[c].front()));
+    const std::vector<std::vector<Index>> numbers = clip_numbers(reader, sampler, when);
+    std::vector<Frames> frames;
+    for (auto first = numbers.begin(); first != numbers.end();) {
+      const auto last = first + std::min<std::ptrdiff_t>(at_once, numbers.end() - first);
+      reader.read({first, last}, frames);
+      for (Frames& clip : frames) {
+        if (!use(transformed(clip, augment), *first, reader.seconds(first->front()))) return;
+        ++first;
+      }
     }
-    return views;
   }
 
  private:
@@ -82,11 +98,13 @@ struct ViewReader {
   }
 
   /// Every plane of `still` as often as a clip has frames.
-  void repeat(const std::vector<float>& still, std::vector<float>& clips) const {
+  std::vector<float> repeated(const std::vector<float>& still) const {
+    std::vector<float> clip;
     const auto plane = size() * size();
     for (auto at = still.begin(); at != still.end(); at += plane) {
-      for (Index t = 0; t < sampler.frames_per_clip; ++t) clips.insert(clips.end(), at, at + plane);
+      for (Index t = 0; t < sampler.frames_per_clip; ++t) clip.insert(clip.end(), at, at + plane);
     }
+    return clip;
   }
 };
 
