@@ -19,7 +19,7 @@ class AnyProbeHead {
   std::vector<float> operator()(Seq<const Scalar<D>> tokens) {
     const Index batch = tokens.extent(0);
     if (out_.size() != batch * outputs_) out_ = Array<D, Scalar<D>>(*ctx_, batch * outputs_);
-    infer(*ctx_, tokens, out_.data());
+    infer(*ctx_, tokens, Mat<Scalar<D>>(out_.data(), batch, outputs_));
     const std::vector<Scalar<D>> host = out_.download(*ctx_);
     return {host.begin(), host.end()};
   }
@@ -29,7 +29,7 @@ class AnyProbeHead {
 
  private:
   /// Overwrites out [batch, outputs].
-  virtual void infer(Context<D>& ctx, Seq<const Scalar<D>> tokens, Scalar<D>* out) = 0;
+  virtual void infer(Context<D>& ctx, Seq<const Scalar<D>> tokens, Mat<Scalar<D>> out) = 0;
 
   Context<D>* ctx_;
   Index outputs_;

@@ -22,26 +22,22 @@ class ProbeLogits final : public AnyProbeHead<D> {
  public:
   using Classifier = AttentiveClassifier<PoolerDims{.dim = Encoder::dim, .heads = Encoder::dims.heads}>;
 
-  /// A probe of so many blocks, the cross-attention among them. Throws Error when the checkpoint's
-  /// tensors have other names or shapes.
+  /// A probe of so many blocks, the cross-attention among them. Throws Error when the checkpoint's tensors have
+  /// other names or shapes.
   ProbeLogits(Context<D>& ctx, const Checkpoint& checkpoint, Index depth, Index classes)
-      : AnyProbeHead<D>(ctx, classes),
-        classes_(classes),
-        weights_(ctx, Classifier{.depth = depth, .classes = classes}) {
+      : AnyProbeHead<D>(ctx, classes), weights_(ctx, Classifier{.depth = depth, .classes = classes}) {
     const std::string prefix = checkpoint.has_network("classifier.") ? "classifier." : "";
     weights_.upload(ctx, read_params<Grad<D>>(checkpoint, prefix, weights_.layout()));
   }
 
  private:
-  void infer(Context<D>& ctx, Seq<const Scalar<D>> tokens, Scalar<D>* out) override {
+  void infer(Context<D>& ctx, Seq<const Scalar<D>> tokens, Mat<Scalar<D>> out) override {
     const Sequences s{.batch = tokens.extent(0), .tokens = tokens.extent(1)};
     workspace_.run(ctx, [&]<class E>(Context<E>& on, Arena<E>& arena) {
-      Classifier::template infer<E>(on, arena, weights_.params(), s, In<E, Encoder::dim>(tokens.data(), s.rows()),
-                                    Mat<Scalar<E>>(out, s.batch, classes_));
+      Classifier::template infer<E>(on, arena, weights_.params(), s, In<E, Encoder::dim>(tokens.data(), s.rows()), out);
     });
   }
 
-  Index classes_;
   FrozenWeights<D, Classifier> weights_;
   Workspace<D> workspace_;
 };

@@ -43,11 +43,11 @@ class ProbePooling final : public AnyProbeHead<D> {
     return probe->blocks + 1;
   }
 
-  void infer(Context<D>& ctx, Seq<const Scalar<D>> tokens, Scalar<D>* out) override {
+  void infer(Context<D>& ctx, Seq<const Scalar<D>> tokens, Mat<Scalar<D>> out) override {
     const Sequences s{.batch = tokens.extent(0), .tokens = tokens.extent(1)};
     workspace_.run(ctx, [&]<class E>(Context<E>& on, Arena<E>& arena) {
       Pooler::template infer<E>(on, arena, weights_.params(), s, In<E, Encoder::dim>(tokens.data(), s.rows()),
-                                Out<E, Encoder::dim>(out, s.batch));
+                                Out<E, Encoder::dim>(out.data(), s.batch));
     });
   }
 

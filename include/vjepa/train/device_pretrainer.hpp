@@ -29,7 +29,7 @@ class DevicePretrainer final : public AnyPretrainer {
       : trainer_(ctx, config, iterations_per_epoch) {}
 
   std::string device() const override { return D::describe(trainer_.context()); }
-  Index encoder_size() const override { return ParamLayout(Encoder{}).size(); }
+  Index encoder_size() const override { return count_params(Encoder{}); }
   bool stages_beside() const override { return D::Feed::beside; }
   int staged() const override { return trainer_.staged(); }
   void stage(std::span<const float> clips) override { trainer_.stage(clips); }

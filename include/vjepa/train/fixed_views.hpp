@@ -50,10 +50,6 @@ class FixedViews {
         description_(text("encoder ", encoder.digest(), "; ", describe(reader_), "; ", name_of(encoder.dtype()),
                           "; vjepa ", version(), ", revision ", revision)) {}
 
-  /// Clips of a sample.
-  Index clips() const { return reader_.sampler.num_clips * reader_.views(); }
-  Index views() const { return reader_.views(); }
-
   /// Reads what was kept of a file, or its clips. On any thread. Throws Error that names a file that cannot be used.
   Sample read(const std::filesystem::path& path) const {
     Sample sample;
@@ -104,6 +100,9 @@ class FixedViews {
     const std::string name = hex(sha.finish());
     return options_.folder / name.substr(0, 2) / (name + ".safetensors");
   }
+
+  /// Clips of a sample.
+  Index clips() const { return reader_.sampler.num_clips * reader_.views(); }
 
   bool keeps_tokens() const { return options_.wants_tokens && options_.keeps_tokens; }
 
