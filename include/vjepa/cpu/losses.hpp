@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "vjepa/core/device.hpp"
@@ -69,7 +68,7 @@ struct Losses {
     const Index tokens = z.extent(1);
     const Index n = z.cols();
     each_block(ctx, z, [&](Index b, Index first, Index count, const Block& mean, const Block& variance) {
-      Block factor{};
+      Block factor = Block::Zero();
       for (Index j = 0; j < count; ++j) {
         factor[j] = T(weight) * dstd(b, first + j) / (std::sqrt(variance[j] + T(eps)) * T(tokens - 1));
       }
@@ -108,7 +107,7 @@ struct Losses {
  private:
   /// Features whose moments are taken together, so that rows are read as they lie in memory.
   static constexpr Index block = 64;
-  using Block = std::array<T, block>;
+  using Block = Eigen::Array<T, block, 1>;
 
   /// Calls body(b, first, count, means, unbiased variances) for features [first, first + count), over the tokens of
   /// each.
@@ -122,19 +121,19 @@ struct Losses {
       const Index first = k % blocks * block;
       const Index count = std::min(block, n - first);
       const S* const rows = z.row(b) + first;
-      Block mean{};
-      Block variance{};
+      Block mean = Block::Zero();
+      Block variance = Block::Zero();
       for (Index i = 0; i < tokens; ++i) {
         for (Index j = 0; j < count; ++j) mean[j] += T(rows[i * n + j]);
       }
-      for (T& m : mean) m /= T(tokens);
+      mean /= T(tokens);
       for (Index i = 0; i < tokens; ++i) {
         for (Index j = 0; j < count; ++j) {
           const T centered = T(rows[i * n + j]) - mean[j];
           variance[j] += centered * centered;
         }
       }
-      for (T& v : variance) v /= T(tokens - 1);
+      variance /= T(tokens - 1);
       body(b, first, count, mean, variance);
     });
   }

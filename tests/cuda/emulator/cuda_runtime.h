@@ -2,8 +2,8 @@
 
 // <cuda_runtime.h> for a host compiler: runs the kernels of vjepa/cuda on a machine that has neither a GPU nor the CUDA
 // toolkit. Every thread of a block is a fiber; blocks run one after the other. The order of fibers between two barriers
-// can be reversed, memory begins as NaN, and a barrier that not all reach is an error, so that a kernel that leans on
-// luck fails here. What it cannot show: speed, and races between blocks.
+// can be reversed, memory begins as NaN, and a barrier that not all reach is an error, as is a race (race_check.hpp),
+// so that a kernel that leans on luck fails here. What it cannot show is speed.
 
 #include <setjmp.h>
 #include <sys/mman.h>
@@ -25,6 +25,8 @@
 #include <tuple>
 #include <utility>
 #include <vector>
+
+#include "race_check.hpp"
 
 #define __host__
 #define __device__
@@ -99,7 +101,11 @@ class Block {
     warps_.assign(static_cast<std::size_t>(threads / warp_size), {});
     for (Warp& warp : warps_) warp.barrier.size = warp_size;
     if (fibers_.size() < static_cast<std::size_t>(threads)) fibers_.resize(static_cast<std::size_t>(threads));
-    for (int i = 0; i < threads; ++i) fibers_[static_cast<std::size_t>(i)].start();
+    ++blocks_;
+    for (int i = 0; i < threads; ++i) {
+      fibers_[static_cast<std::size_t>(i)].start(
+          {.block = blocks_ & 0x3ffffff, .thread = static_cast<unsigned>(i) & 0x3ff});
+    }
     for (int left = threads; left > 0;) {
       bool moved = false;
       for (int i = 0; i < threads; ++i) {
@@ -108,8 +114,13 @@ class Block {
         if (fiber.done || (fiber.barrier != nullptr && fiber.barrier->generation == fiber.generation)) continue;
         threadIdx = dim3(static_cast<unsigned>(thread_));
         moved = true;
+        if (!reversed) running_thread = &fiber.thread;  // a race is one in any order
         resume(fiber);
+        running_thread = nullptr;
         if (fiber.done) --left;
+      }
+      if (const char* race = race_found(); race != nullptr && !thrown_) {
+        thrown_ = std::make_exception_ptr(std::logic_error(race));
       }
       if (thrown_) {
         fibers_.clear();  // some will wait for ever
@@ -136,7 +147,18 @@ class Block {
     if (_setjmp(fiber.here) == 0) _longjmp(main_, 1);
     fiber.barrier = nullptr;
   }
-  void wait() { wait(barrier_); }
+  /// The block's barrier, and the warp's: what was done before is seen after.
+  void synchronize() {
+    wait(barrier_);
+    ++fibers_[static_cast<std::size_t>(thread_)].thread.now.barriers;
+  }
+  void synchronize_warp() {
+    wait(warp().barrier);
+    ++fibers_[static_cast<std::size_t>(thread_)].thread.now.warp_barriers;
+  }
+
+  /// How many have run.
+  static std::uint64_t blocks() { return blocks_; }
 
   Warp& warp() { return warps_[static_cast<std::size_t>(thread_ / warp_size)]; }
   int lane() const { return thread_ % warp_size; }
@@ -164,13 +186,15 @@ class Block {
     ucontext_t context;  // where it begins
     jmp_buf here;        // where it waits
     std::unique_ptr<char[]> stack;
+    RunningThread thread;
     Barrier* barrier = nullptr;
     int generation = 0;
     bool begun = false;
     bool done = false;
 
-    void start() {
+    void start(const Moment& first) {
       if (!stack) stack.reset(new char[stack_bytes]);
+      thread = {.now = first, .stack = stack.get(), .stack_bytes = stack_bytes};
       begun = done = false;
       barrier = nullptr;
       getcontext(&context);
@@ -200,6 +224,7 @@ class Block {
   std::vector<Fiber> fibers_;
   std::vector<Warp> warps_;
   Barrier barrier_;
+  static inline std::uint64_t blocks_ = 0;
   int thread_ = 0;
   void (*body_)(void*) = nullptr;
   void* argument_ = nullptr;
@@ -224,6 +249,7 @@ class DeviceMemory {
     void* const data = static_cast<char*>(begin) + (pages - used);  // at the end, where the last page is never open
     const Access access;
     std::memset(data, 0xff, used);  // NaN, as float and as bf16
+    watch(data, used);
     return data;
   }
   static void free(void* data) {
@@ -232,6 +258,7 @@ class DeviceMemory {
     const auto used = static_cast<std::size_t>(end - static_cast<char*>(data));
     taken_ -= used;
     given_back_ += used;
+    forget(data);
     munmap(found->first, found->second + page);
     all().erase(found);
   }
@@ -304,10 +331,10 @@ inline void __stwb(uint4* to, uint4 value) {
   *to = value;
 }
 inline void __syncthreads() {
-  emulator::Block::running()->wait();
+  emulator::Block::running()->synchronize();
 }
 inline void __syncwarp() {
-  emulator::Block::running()->wait(emulator::Block::running()->warp().barrier);
+  emulator::Block::running()->synchronize_warp();
 }
 template <class T>
 T __shfl_xor_sync(unsigned, T value, int mask) {
@@ -530,6 +557,7 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
       [=, kept = *config, parameters = std::tuple<Parameters...>(std::forward<Arguments>(arguments)...)] {
         const emulator::DeviceMemory::Access access;
         static emulator::Block block;
+        emulator::begin_kernel(emulator::Block::blocks() + 1);
         gridDim = kept.gridDim;
         blockDim = kept.blockDim;
         auto* const memory = reinterpret_cast<unsigned char*>(vjepa::cuda::dynamic_shared_memory);

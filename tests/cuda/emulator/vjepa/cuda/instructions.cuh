@@ -143,16 +143,22 @@ struct Copies {
   };
   std::vector<Copy> open;
   std::deque<std::vector<Copy>> closed;
+  std::uint64_t block = 0;
 
   static Copies& of_thread() {
     static std::vector<Copies> of(1024);
-    return of[threadIdx.x];
+    Copies& copies = of[threadIdx.x];
+    const std::uint64_t block = emulator::Block::blocks();
+    if (copies.block != block) copies = {.open = {}, .closed = {}, .block = block};
+    return copies;
   }
 };
 
 inline void copy_async(void* shared, const void* global, bool there) {
   emulator::check_16_bytes(shared);
   emulator::check_16_bytes(global);
+  emulator::touch(shared, 16, emulator::Touch::copy_begins);
+  if (there) emulator::touch(global, 16, emulator::Touch::read);
   Copies::of_thread().open.push_back({shared, global, there});
 }
 inline void commit_copies() {
@@ -163,6 +169,7 @@ template <int newest>
 void wait_copies() {
   for (auto& groups = Copies::of_thread().closed; groups.size() > newest; groups.pop_front()) {
     for (const auto& copy : groups.front()) {
+      emulator::touch(copy.to, 16, emulator::Touch::copy_ends);
       if (copy.there) {
         std::memcpy(copy.to, copy.from, 16);
       } else {
