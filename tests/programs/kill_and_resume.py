@@ -16,13 +16,13 @@ KILLS = 20
 
 CONFIG = """
 app: vjepa
-data: {datasets: [LIST], batch_size: 2, num_frames: 4, tubelet_size: 2, sampling_rate: 2, crop_size: 32,
-       patch_size: 8, num_workers: 2}
+data: {datasets: [LIST], batch_size: 2, num_frames: 4, tubelet_size: 2, sampling_rate: 2, crop_size: 64,
+       patch_size: 16, num_workers: 2}
 logging: {folder: unset}
 mask:
   - {num_blocks: 2, spatial_scale: [0.3, 0.3]}
 meta: {seed: 7, save_every_minutes: 0.002}
-model: {model_name: vit_tiny, pred_depth: 1, pred_embed_dim: 96}
+model: {model_name: vit_nano, pred_depth: 1, pred_embed_dim: 96}
 optimization: {ipe: 20, epochs: 6, warmup: 1, start_lr: 0.0002, lr: 0.001, final_lr: 1.0e-6, weight_decay: 0.04,
                final_weight_decay: 0.4, ema: [0.99, 1.0]}
 """
