@@ -21,6 +21,15 @@ using Catch::Contains;
 #include <iostream>
 #include <iterator>
 
+// Whether a sanitizer is on, which ends the program where memory does not suffice: g++ has a macro, clang a feature.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define VJEPA_SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define VJEPA_SANITIZED
+#endif
+#endif
+
 /// Ends the test case; ctest counts it as skipped and shows the reason.
 #define VJEPA_SKIP(reason)                           \
   do {                                               \

@@ -5,6 +5,7 @@
 #include <sys/time.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <csignal>
 #include <cstddef>
@@ -98,7 +99,7 @@ class TimerSignals {
   static inline volatile std::sig_atomic_t elsewhere = 0;
 
  private:
-  static inline pthread_t thread{};
+  static inline std::atomic<pthread_t> thread{};  // other threads read it when the signal comes to them
   static inline std::uintptr_t stack_begin = 0;
   static inline std::uintptr_t stack_end = 0;
   struct sigaction before_ {};

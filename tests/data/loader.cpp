@@ -103,7 +103,7 @@ TEST_CASE("videos kept decoded give the same batches, and are not read again") {
   list.add(folder.path());
   const auto expected = batches(list, 1, 0, 6);
   const std::size_t of_video = 20 * 48 * 48 * 3;
-  for (const std::size_t videos : {3, 8}) {
+  for (const std::size_t videos : {std::size_t{3}, std::size_t{8}}) {
     for (const int workers : {1, 4}) {
       LoaderOptions options = small(workers);
       options.cache_bytes = videos * of_video;

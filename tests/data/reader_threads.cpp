@@ -46,7 +46,7 @@ int started(int wanted, std::size_t more_bytes) {
 TEST_CASE("as many threads read as are wanted, at least one, and fewer where there are no more") {
   CHECK(started(3, std::size_t{1} << 40) == 3);
   CHECK(started(0, std::size_t{1} << 40) == 1);
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef VJEPA_SANITIZED
   VJEPA_SKIP("sanitizers take more address space than a limit would leave");
 #endif
   const int few = started(100, std::size_t{256} << 20);  // a stack takes 8 MB of it

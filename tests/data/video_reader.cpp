@@ -234,7 +234,7 @@ TEST_CASE("what is no video, or not whole, is an error that says why") {
 }
 
 TEST_CASE("more pixels than memory holds are an error that names the file") {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef VJEPA_SANITIZED
   VJEPA_SKIP("a sanitizer ends the program where memory does not suffice");
 #else
   silence_ffmpeg();
