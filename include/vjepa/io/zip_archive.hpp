@@ -23,7 +23,8 @@
 namespace vjepa {
 
 /// A zip archive to read (APPNOTE.TXT 6.3, zip64 included). Stored entries are views of the mapped file, deflated ones
-/// are inflated when asked for. Names are only compared, never used as paths.
+/// are inflated when asked for. Names are only compared, never used as paths. Checksums are not looked at: PyTorch can
+/// be told to write files without (`torch.serialization.set_crc32_options`) and compares none.
 class ZipArchive {
  public:
   /// Throws Error that names the file and what is wrong with it.
