@@ -98,6 +98,17 @@ void read_then_write(Between between, unsigned writer) {
   if (threadIdx.x == writer) values[100] = read;
 }
 
+/// One thread writes a value of the matrices that the warp then reads.
+void write_then_read_matrices(Between between, bool transposed) {
+  if (threadIdx.x == 9) shared_values()[21] = bf16(1.0f);
+  pass(between);
+  if (transposed) {
+    read_matrices_transposed(0);
+  } else {
+    read_matrices(0);
+  }
+}
+
 /// Each thread reads what it copied itself.
 void copy_then_read(bool waits) {
   bf16* const to = shared_values() + 8 * threadIdx.x;
@@ -175,6 +186,11 @@ TEST_CASE("a race is an error") {
     CHECK_FALSE(races(two_warps, read_then_write, Between::barrier, writer));
     CHECK(races({}, read_then_write, Between::nothing, writer % 32));
     CHECK_FALSE(races({}, read_then_write, Between::warp_barrier, writer % 32));
+  }
+
+  for (const bool transposed : {false, true}) {
+    CHECK(races({}, write_then_read_matrices, Between::nothing, transposed));
+    CHECK_FALSE(races({}, write_then_read_matrices, Between::warp_barrier, transposed));
   }
 
   CHECK(races({}, copy_then_read, false));
