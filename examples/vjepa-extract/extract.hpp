@@ -66,7 +66,7 @@ class AnyFeatures {
   virtual std::string device() const = 0;
   /// Of a clip's tokens.
   virtual vjepa::TokenGrid grid() const = 0;
-  /// AnyFeatures of a token.
+  /// Features of a token.
   virtual vjepa::Index dim() const = 0;
   /// The blocks whose outputs are wanted.
   virtual const std::vector<vjepa::Index>& layers() const = 0;
