@@ -103,8 +103,7 @@ class Block {
     if (fibers_.size() < static_cast<std::size_t>(threads)) fibers_.resize(static_cast<std::size_t>(threads));
     ++blocks_;
     for (int i = 0; i < threads; ++i) {
-      fibers_[static_cast<std::size_t>(i)].start(
-          {.block = blocks_ & 0x3ffffff, .thread = static_cast<unsigned>(i) & 0x3ff});
+      fibers_[static_cast<std::size_t>(i)].start(first_moment(blocks_, static_cast<unsigned>(i)));
     }
     for (int left = threads; left > 0;) {
       bool moved = false;

@@ -19,6 +19,11 @@ struct Moment {
   std::uint64_t copying : 1 = 0;  // by an asynchronous copy that the thread has not yet waited for
 };
 
+/// Of a thread that begins; `thread` below 1024. After 2^26 blocks, races between blocks are no longer seen.
+inline Moment first_moment(std::uint64_t block, unsigned thread) {
+  return {.block = block & 0x3ffffff, .thread = thread & 0x3ff};
+}
+
 struct RunningThread {
   Moment now;
   const char* stack;  // its own memory, which no other thread touches

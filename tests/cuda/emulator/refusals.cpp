@@ -158,9 +158,10 @@ TEST_CASE("16 bytes are touched at multiples of them") {
   CHECK_THROWS_AS(run(0, store_word, 4), std::logic_error);
 }
 
-#ifdef VJEPA_RACE_CHECK
-
 TEST_CASE("a race is an error") {
+#ifndef VJEPA_RACE_CHECK
+  VJEPA_SKIP("a sanitizer has the calls that the compiler makes at each access");
+#endif
   const auto races = [](Grid grid, auto kernel, auto... arguments) {
     try {
       const cudaError_t result = run_grid(grid, 0, kernel, arguments...);
@@ -213,8 +214,6 @@ TEST_CASE("a race is an error") {
   cudaFreeAsync(array, nullptr);
   cudaMemPoolDestroy(pool);
 }
-
-#endif
 
 TEST_CASE("lanes of a warp wait for the same") {
   CHECK(run(0, synchronize_or_shuffle, 0u) == cudaSuccess);
