@@ -2,7 +2,6 @@
 
 #include <cstddef>
 
-#include "vjepa/core/error.hpp"
 #include "vjepa/cuda/attention.hpp"
 #include "vjepa/cuda/flash_attention.cuh"
 #include "vjepa/cuda/plain_attention.cuh"
@@ -14,12 +13,6 @@ namespace vjepa::cuda {
 template <class S, class Body, class... Views>
 void with_attention_kernel(const Context& ctx, const AttentionShape& shape, std::size_t shared_bytes, Body&& body,
                            const Views&... views) {
-  static_assert(PlainAttention<S>::most_head_dim == FlashAttention<S>::most_head_dim,
-                "vjepa::cuda: the plain kernel takes every head size that FlashAttention takes");
-  if (shape.head_dim > FlashAttention<S>::most_head_dim) {
-    fail("vjepa::Cuda: attention with heads of ", shape.head_dim, " features; at most ",
-         FlashAttention<S>::most_head_dim, " are supported: use more heads");
-  }
   if (TensorCoreAttention<S>::supports(shape, views...) && shared_bytes <= ctx.most_shared_bytes()) {
     return body.template operator()<TensorCoreAttention<S>>();
   }

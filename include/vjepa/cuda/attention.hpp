@@ -12,14 +12,11 @@ namespace vjepa::cuda {
 /// An attention policy is a class template over the scalar, with the functions of the concept Attention and
 /// `describe`, which says what computes it.
 ///
-/// This one is the library's own: on tensor cores when the head size is a multiple of 8 and the memory is aligned to 16
-/// bytes, as a model's always is, and the GPU has the shared memory for it; what is left by plain arithmetic. Memory is
-/// linear in the tokens, gradients have one writer each and come out the same in every run. Throws Error for head sizes
-/// beyond `most_head_dim`.
+/// This one is the library's own: on tensor cores when the head size is a multiple of 8 up to 128 and the memory is
+/// aligned to 16 bytes, as a model's always is, and the GPU has the shared memory for it; what is left by plain
+/// arithmetic. Memory is linear in the tokens, gradients have one writer each and come out the same in every run.
 template <class S>
 struct FlashAttention {
-  static constexpr Index most_head_dim = 128;
-
   static std::string describe() {
     return std::is_same_v<S, bf16> ? "tensor cores" : "tensor cores, three products of TF32 for one";
   }

@@ -251,8 +251,7 @@ struct CudnnAttention : FlashAttention<S> {
   static void attention(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v, Mat<S> out,
                         Mat<float> lse) {
     if constexpr (std::is_same_v<S, bf16>) {
-      const bool fits = shape.head_dim % 8 == 0 && shape.head_dim >= least_head_dim &&
-                        shape.head_dim <= FlashAttention<S>::most_head_dim;
+      const bool fits = shape.head_dim % 8 == 0 && shape.head_dim >= least_head_dim;
       if (fits && whole_packs(q, k, v, out)) {
         const CudnnAttentionKey key{.batch = shape.batch,
                                     .heads = shape.heads,

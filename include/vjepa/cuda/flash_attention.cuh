@@ -306,10 +306,10 @@ void with_padded(Index head_dim, Body&& body) {
 /// float32 to nearly its own precision.
 template <class S>
 struct TensorCoreAttention {
-  /// Whether heads of this size, at most 128, in this memory can be copied 16 bytes at a time.
+  /// Whether there is a kernel for heads of this size, and they can be copied 16 bytes at a time in this memory.
   template <class... Views>
   static bool supports(const AttentionShape& shape, const Views&... views) {
-    return shape.head_dim % 8 == 0 && whole_packs(views...);
+    return shape.head_dim <= 128 && shape.head_dim % 8 == 0 && whole_packs(views...);
   }
 
   /// Shared memory of a block, in bytes, which not every GPU has.
