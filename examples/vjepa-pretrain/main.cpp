@@ -24,7 +24,8 @@ Examples:
   vjepa-pretrain --config small.yaml --videos DIR --set logging.folder=OUT --set optimization.epochs=20
 
 A CSV list has a line for each video: its path, a space, a label (a number that pretraining does not use). A path
-with spaces stands in "double quotes". Ctrl-C saves the run; --resume goes on with it.
+with spaces stands in "double quotes". examples/configs/pretrain/reference.yaml explains every key of a configuration.
+Ctrl-C saves the run; --resume goes on with it.
 )";
 
 po::options_description options() {

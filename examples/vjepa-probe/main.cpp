@@ -27,7 +27,8 @@ Examples:
   vjepa-probe --config vitl16_in1k.yaml --set data.root_path=IMAGES --set pretrain.folder=MODELS --resume
 
 A CSV list has a line for each video: its path, a space, its class as a number from 0. A folder in its place has a
-folder for each class. Ctrl-C saves the run; --resume goes on with it.
+folder for each class. examples/configs/evals/reference.yaml explains every key of a configuration. Ctrl-C saves the
+run; --resume goes on with it.
 )";
 
 po::options_description options() {

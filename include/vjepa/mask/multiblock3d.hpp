@@ -54,6 +54,8 @@ struct Multiblock3d {
     return masks;
   }
 
+  bool operator==(const Multiblock3d&) const = default;
+
  private:
   // The official collator tries for ever; a mask that covers everything this often always does.
   static constexpr int most_attempts = 1000;

@@ -49,6 +49,8 @@ struct RandomTube {
     }
     return masks;
   }
+
+  bool operator==(const RandomTube&) const = default;
 };
 
 }  // namespace vjepa

@@ -41,6 +41,8 @@ struct PretrainConfig {
     std::optional<std::int64_t> filter_long_videos;  // bytes
     double cache_gb = 0;                             // decoded videos are kept in so much memory; our own key
     std::string mask_type = "multiblock3d";          // or random_tube; what the entries of `mask` are
+
+    bool operator==(const Data&) const = default;
   };
 
   struct Augmentation {
@@ -50,16 +52,22 @@ struct PretrainConfig {
     std::array<double, 2> random_resize_aspect_ratio = {3.0 / 4.0, 4.0 / 3.0};
     std::array<double, 2> random_resize_scale = {0.3, 1.0};
     double reprob = 0;
+
+    bool operator==(const Augmentation&) const = default;
   };
 
   struct Logging {
     std::string folder;
     std::string write_tag = "jepa";
+
+    bool operator==(const Logging&) const = default;
   };
 
   struct Loss {
     double loss_exp = 1;
     double reg_coeff = 0;
+
+    bool operator==(const Loss&) const = default;
   };
 
   using Mask = std::variant<Multiblock3d, RandomTube>;
@@ -72,6 +80,8 @@ struct PretrainConfig {
     std::optional<Index> save_every_freq;      // epochs between checkpoints that are kept
     std::optional<double> save_every_minutes;  // between checkpoints within an epoch
     Index skip_batches = 0;
+
+    bool operator==(const Meta&) const = default;
   };
 
   struct Model {
@@ -85,6 +95,8 @@ struct PretrainConfig {
     // Of the encoder, the first so many compute their activations again in the backward pass, which takes less memory
     // and more time.
     Index recomputed_blocks = 0;
+
+    bool operator==(const Model&) const = default;
   };
 
   struct Optimization {
@@ -101,6 +113,8 @@ struct PretrainConfig {
     std::array<double, 2> ema = {0.998, 1.0};
     std::array<double, 2> betas = {0.9, 0.999};
     double eps = 1e-8;
+
+    bool operator==(const Optimization&) const = default;
   };
 
   Data data;
@@ -111,6 +125,8 @@ struct PretrainConfig {
   Meta meta;
   Model model;
   Optimization optimization;
+
+  bool operator==(const PretrainConfig&) const = default;
 };
 
 }  // namespace vjepa

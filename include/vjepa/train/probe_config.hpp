@@ -34,6 +34,8 @@ struct ProbeConfig {
     int num_workers = 1;
     std::string decode_on = "cpu";  // or hardware that FFmpeg knows, such as cuda:0; our own key
     std::string class_names;        // a file of a name a line; else the names of class folders, or numbers
+
+    bool operator==(const Data&) const = default;
   };
 
   struct Optimization {
@@ -48,6 +50,8 @@ struct ProbeConfig {
     double warmup = 0;  // epochs
     double clip_grad = 1;
     Precision dtype = Precision::float32;
+
+    bool operator==(const Optimization&) const = default;
   };
 
   struct Pretrain {
@@ -62,6 +66,7 @@ struct ProbeConfig {
     std::string write_tag;
 
     std::filesystem::path path() const { return std::filesystem::path(folder) / checkpoint; }
+    bool operator==(const Pretrain&) const = default;
   };
 
   struct Probe {
@@ -73,6 +78,8 @@ struct ProbeConfig {
     double knn_temperature = 0.07;
     bool fixed_train_views = false;  // train on the views of an evaluation, so that the encoder runs once in all
     double cache_gb = 20;  // tokens of views that do not change are kept in the logging folder, if they take no more
+
+    bool operator==(const Probe&) const = default;
   };
 
   Kind kind = Kind::video;
@@ -85,6 +92,8 @@ struct ProbeConfig {
   Probe probe;
   std::string folder;  // of what the run writes
   std::uint64_t seed = 0;
+
+  bool operator==(const ProbeConfig&) const = default;
 };
 
 /// The official name of a kind of evaluation.
