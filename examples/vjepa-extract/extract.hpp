@@ -37,6 +37,8 @@ struct ExtractOptions {
   vjepa::Index size = 0;
   vjepa::Index window = 0;
   vjepa::Index stride = 4;
+  double part = 0;  // of the video that a clip spans; 0: as `stride` says
+  bool static_camera = false;
   vjepa::Index segments = 1;
   vjepa::Index every = 0;  // 0: `segments` clips, spread evenly
   vjepa::Index limit = 0;  // clips of an input; 0: all

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -38,6 +39,7 @@ using ClipAhead = vjepa::ReadAhead<vjepa::TimedClip>;
 /// Every clip of an input: `segments` of them spread evenly, or one every `every` frames.
 inline void read_clips(const ExtractOptions& o, const Input& input, const ClipAhead::Emit& emit) {
   using namespace vjepa;
+  const EvalTransform transform{.size = o.size, .views = 1, .static_camera = o.static_camera};
   if (input.stream || o.every > 0) {
     VideoSource source = input.stream ? VideoSource::open(StreamAddress{.address = input.name,
                                                                         .format = o.input_format,
@@ -47,10 +49,10 @@ inline void read_clips(const ExtractOptions& o, const Input& input, const ClipAh
                                                           o.decoder)
                                       : VideoSource::open(std::filesystem::path(input.name), o.decoder);
     FrameStream frames(std::move(source));
-    SlidingWindow window(o.window, o.stride, o.every > 0 ? o.every : o.window * o.stride, o.size);
+    SlidingWindow window(o.window, o.stride, o.every > 0 ? o.every : o.window * o.stride, transform);
     Index clips = 0;
-    while (const auto frame = frames.next(window.wants_next())) {
-      auto clip = window.push(*frame);
+    while (auto frame = frames.next(window.wants_next())) {
+      auto clip = window.push(std::move(*frame));
       if (clip && (!emit(std::move(*clip)) || ++clips == o.limit)) return;
     }
     if (auto clip = window.finish()) {
@@ -60,13 +62,16 @@ inline void read_clips(const ExtractOptions& o, const Input& input, const ClipAh
     }
     return;
   }
+  using Part = std::array<double, 2>;
+  const auto part = o.part > 0 ? std::optional(Part{o.part, o.part}) : std::nullopt;
   const ViewReader read{.sampler = {.frames_per_clip = o.window,
                                     .frame_step = o.stride,
                                     .duration = {},
+                                    .part = part,
                                     .num_clips = is_image_name(input.name) ? 1 : o.segments,
                                     .random_clip = false,
                                     .allow_overlap = true},
-                        .transform = EvalTransform{.size = o.size, .views = 1},
+                        .transform = transform,
                         .decoder = o.decoder};
   Random none({});  // neither the clips nor the transform are random
   Index clips = 0;
@@ -183,6 +188,8 @@ class ExtractRun {
             {"size", o.size},
             {"window", o.window},
             {"stride", o.stride},
+            {"part", o.part},
+            {"static_camera", o.static_camera},
             {"row_shape", row_shape()}};
   }
 

@@ -64,6 +64,11 @@ po::options_description options() {
   add("size", number(0), "pixels, square: the short side is resized and the middle cut out; 0: as trained");
   add("window", number(0), "frames of a clip, an image is repeated; 0: as trained");
   add("stride", number(4), "frames from one of a clip to the next");
+  add("part", po::value<double>()->default_value(0),
+      "of the video that a clip spans, up to 1, as data.clip_part of a configuration; replaces --stride");
+  add("static-camera", text("trained"),
+      "yes: what stands still is taken away, as by data.static_camera of a configuration; no; or trained: as the "
+      "checkpoint says that its clips were");
   add("segments", number(1), "clips of a video, spread evenly");
   add("every", number(0),
       "frames from the beginning of one clip to the next, as many clips as fit; replaces --segments");
@@ -127,6 +132,11 @@ void check_inputs(const program::Given& given, const ExtractOptions& o) {
   const auto is_stream = [](const program::Input& input) { return input.stream; };
   const bool segments = !given["segments"].defaulted();
   if (segments && o.every > 0) fail("--segments and --every exclude each other");
+  if (o.part > 0 && !given["stride"].defaulted()) fail("--part and --stride exclude each other");
+  if (o.part > 0 && o.every > 0) fail("--part and --every exclude each other");
+  if (o.part > 0 && std::ranges::any_of(o.inputs, is_stream)) {
+    fail("--part is for files, whose length is known; leave it out");
+  }
   if (segments && std::ranges::all_of(o.inputs, is_stream)) {
     fail("--segments is for files, and ", o.inputs.front().name, " is read as a stream; give --every, or leave it out");
   }
@@ -166,6 +176,7 @@ ExtractOptions parsed(const program::Given& given, const program::Device& device
   o.size = in_range<Index>(given, "size", 0, 4096);
   o.window = in_range<Index>(given, "window", 0, 4096);
   o.stride = in_range<Index>(given, "stride", 1, many);
+  o.part = in_range<double>(given, "part", 0, 1);
   o.segments = in_range<Index>(given, "segments", 1, many);
   o.every = in_range<Index>(given, "every", 0, many);
   o.limit = in_range<Index>(given, "limit", 0, many);
@@ -184,6 +195,14 @@ ExtractOptions parsed(const program::Given& given, const program::Device& device
   o.inputs = program::listed_inputs(program::list(given, "input"), !o.input_format.empty());
   check_inputs(given, o);
   return o;
+}
+
+/// --static-camera, as the checkpoint says where it is not told.
+bool static_camera(const program::Given& given, const vjepa::Checkpoint& checkpoint) {
+  const auto word = given["static-camera"].as<std::string>();
+  if (word == "trained") return checkpoint.metadata("data.static_camera") == "true";
+  if (word != "yes" && word != "no") fail("--static-camera ", word, ": choose yes, no or trained");
+  return word == "yes";
 }
 
 /// What the command line left to the checkpoint.
@@ -221,6 +240,7 @@ int run(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   const vjepa::Checkpoint checkpoint(o.checkpoint);
   complete(o, checkpoint);
+  o.static_camera = static_camera(*given, checkpoint);
   std::optional<vjepa::Checkpoint> pooling;
   if (o.pool == Pool::probe) pooling.emplace(o.probe);
   const vjepa::Checkpoint* const probe = pooling ? &*pooling : nullptr;

@@ -17,9 +17,9 @@ import threading
 DIM, DEPTH = 192, 12  # vit_tiny, patch 16, tubelet 2
 
 
-def write_safetensors(path, tensors):
+def write_safetensors(path, tensors, metadata=None):
     """tensors: name -> (shape, array of floats)."""
-    header, data = {}, b""
+    header, data = {"__metadata__": metadata} if metadata else {}, b""
     for name, (shape, values) in tensors.items():
         raw = values.tobytes()
         header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
@@ -111,7 +111,7 @@ def main():
         tensors = random_encoder()
         write_safetensors(weights, {f"target_encoder.{key}": value for key, value in tensors.items()})
 
-        def run(*arguments, status=0, stdin=None, model="vit_tiny", size="32"):
+        def run(*arguments, status=0, stdin=None, model="vit_tiny", size="32", weights=weights):
             command = [extract, "--checkpoint", str(weights), "--model", model, "--size", size, "--stride", "1",
                        *map(str, arguments)]
             done = subprocess.run(command, capture_output=True, stdin=stdin, timeout=300)
@@ -203,6 +203,33 @@ def main():
         assert endless.wait(timeout=120) == 130
         assert all(len(json.loads(line)["features"]) == DIM for line in (first + rest).decode().splitlines())
 
+        # What stands still is taken away where the checkpoint or the command line says so; windows of a stream are then
+        # looked at as a whole, too.
+        still = root / "static.safetensors"
+        write_safetensors(still, {f"target_encoder.{key}": value for key, value in tensors.items()},
+                          {"data.static_camera": "true"})
+        of_four = ["--window", "4", "--limit", "1", "--out", root / "camera.npy"]
+        run(clips[0], *of_four, "--static-camera", "yes")
+        moving = read_npy(root / "camera.npy")
+        assert json.loads((root / "camera.npy.json").read_text())["static_camera"] is True
+        run(clips[0], *of_four, "--every", "3", weights=still)
+        assert read_npy(root / "camera.npy") == moving
+        with remuxed.open("rb") as pipe:
+            run("-", *of_four, weights=still, stdin=pipe)
+        assert read_npy(root / "camera.npy") == moving
+        run(clips[0], *of_four, "--static-camera", "no", weights=still)
+        unlike = read_npy(root / "camera.npy")
+        run(clips[0], *of_four)
+        assert read_npy(root / "camera.npy") == unlike != moving
+
+        # A clip over a part of its video, whatever its length.
+        subprocess.run([extract, "--checkpoint", str(weights), "--size", "32", "--window", "4", "--part", "0.5",
+                        "--segments", "2", str(clips[0]), "--out", str(root / "part.npy")], check=True,
+                       capture_output=True)
+        spans = [(row["first_frame"], row["last_frame"]) for row in
+                 json.loads((root / "part.npy.json").read_text())["rows"]]
+        assert spans == [(0, 12), (12, 23)], spans
+
         # Frames of a variable rate: what is read by number and what is read in order agree on their times.
         uneven = root / "uneven.mp4"
         subprocess.run(["ffmpeg", "-v", "error", "-i", str(clips[0]), "-vf", "setpts='N*N/(25*TB)'", "-fps_mode", "vfr",
@@ -285,6 +312,10 @@ def main():
                                    ("--timeout is for streams", [clips[0], "--timeout", "5", "--out", "-"]),
                                    ("--input-option is for streams",
                                     [clips[0], "--input-option", "a=b", "--out", "-"]),
+                                   ("--part and --stride exclude each other",
+                                    [clips[0], "--part", "1", "--out", "-"]),
+                                   ("--static-camera maybe: choose yes, no or trained",
+                                    [clips[0], "--static-camera", "maybe", "--out", "-"]),
                                    ("is a file, which can wait", [clips[0], "--keep-up", "--out", "-"]),
                                    ("holds no network 'target-encoder'; it holds: target_encoder",
                                     [clips[0], "--out", root / "x.npy", "--checkpoint-key", "target-encoder"]),

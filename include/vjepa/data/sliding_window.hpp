@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cassert>
 #include <cstddef>
 #include <deque>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "vjepa/core/view.hpp"
 #include "vjepa/data/eval_transform.hpp"
 #include "vjepa/data/frame_stream.hpp"
+#include "vjepa/data/frames.hpp"
 
 namespace vjepa {
 
@@ -23,12 +25,14 @@ struct TimedClip {
 };
 
 /// Cuts a sequence of frames into clips that may overlap: clip k is made of the frames k `every` + i `stride`,
-/// i < `window`. Only the frames that a clip still to come needs are held, cropped and normalised.
+/// i < `window`. Only the frames that a clip still to come needs are held, cropped and normalised, or, where a whole
+/// clip is looked at for that, as they came.
 class SlidingWindow {
  public:
-  /// Throws Error unless all three are positive.
-  SlidingWindow(Index window, Index stride, Index every, Index size)
-      : window_(window), stride_(stride), every_(every), transform_{.size = size, .views = 1} {
+  /// The transform is that of one view. Throws Error unless window, stride and every are positive.
+  SlidingWindow(Index window, Index stride, Index every, const EvalTransform& transform)
+      : window_(window), stride_(stride), every_(every), transform_(transform) {
+    assert(transform.views == 1);
     if (window < 1 || stride < 1 || every < 1) {
       fail("a sliding window of ", window, " frames, ", stride, " apart, every ", every,
            " frames: all must be above 0");
@@ -38,11 +42,17 @@ class SlidingWindow {
   /// Whether a clip has the next frame; the picture of one that is not wanted is not looked at.
   bool wants_next() const { return needed(count_); }
 
-  /// Takes the next frame and returns the clip that it completes, if any.
-  std::optional<TimedClip> push(const FrameStream::Frame& frame) {
+  /// Takes the next frame and returns the clip that it completes, if any. Throws Error when a clip that is looked at
+  /// as a whole has frames of several sizes.
+  std::optional<TimedClip> push(FrameStream::Frame frame) {
     if (wants_next()) {
-      held_.push_back({count_, frame.seconds, std::vector<float>(static_cast<std::size_t>(3 * plane()))});
-      transform_(frame.picture, held_.back().pixels.data());
+      held_.push_back({.number = count_, .seconds = frame.seconds, .picture = {}, .pixels = {}});
+      if (transform_.static_camera) {
+        held_.back().picture = std::move(frame.picture);
+      } else {
+        held_.back().pixels.resize(static_cast<std::size_t>(3 * plane()));
+        transform_(frame.picture, held_.back().pixels.data());
+      }
     }
     ++count_;
     if (count_ <= next_ + (window_ - 1) * stride_) return std::nullopt;
@@ -59,7 +69,8 @@ class SlidingWindow {
   struct Held {
     Index number;
     double seconds;
-    std::vector<float> pixels;  // [3, size, size]
+    Frames picture;             // of a static camera, else none
+    std::vector<float> pixels;  // [3, size, size], else none
   };
 
   Index plane() const { return transform_.size * transform_.size; }
@@ -76,18 +87,41 @@ class SlidingWindow {
   /// The clip that begins at the frame `next_`, the last frame held in place of those that never came.
   TimedClip take() {
     TimedClip clip{.pixels = std::vector<float>(static_cast<std::size_t>(3 * window_ * plane())), .first = next_};
+    std::vector<const Held*> frames;
     auto held = held_.begin();
     for (Index t = 0; t < window_; ++t) {
       while (held->number < next_ + t * stride_ && std::next(held) != held_.end()) ++held;
-      if (t == 0) clip.seconds = held->seconds;
-      clip.last = held->number;
-      for (Index c = 0; c < 3; ++c) {
-        std::copy_n(held->pixels.data() + c * plane(), plane(), clip.pixels.data() + (c * window_ + t) * plane());
+      frames.push_back(&*held);
+    }
+    clip.seconds = frames.front()->seconds;
+    clip.last = frames.back()->number;
+    if (transform_.static_camera) {
+      transform_(together(frames), clip.pixels.data());
+    } else {
+      for (Index t = 0; t < window_; ++t) {
+        const float* const pixels = frames[static_cast<std::size_t>(t)]->pixels.data();
+        for (Index c = 0; c < 3; ++c) {
+          std::copy_n(pixels + c * plane(), plane(), clip.pixels.data() + (c * window_ + t) * plane());
+        }
       }
     }
     next_ += every_;
     std::erase_if(held_, [&](const Held& h) { return h.number < next_ || !needed(h.number); });
     return clip;
+  }
+
+  static Frames together(const std::vector<const Held*>& held) {
+    const Frames& first = held.front()->picture;
+    Frames all(static_cast<Index>(held.size()), first.height, first.width);
+    for (std::size_t t = 0; t < held.size(); ++t) {
+      const Frames& picture = held[t]->picture;
+      if (picture.height != first.height || picture.width != first.width) {
+        fail("the frames of a clip are ", first.width, "x", first.height, " and ", picture.width, "x", picture.height,
+             " pixels; what stands still can be told only where all have one size");
+      }
+      std::copy(picture.pixels.begin(), picture.pixels.end(), all.frame(static_cast<Index>(t)));
+    }
+    return all;
   }
 
   Index window_;

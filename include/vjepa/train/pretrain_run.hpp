@@ -335,6 +335,7 @@ class PretrainRun {
             {"data.crop_size", text(config_.data.crop_size)},
             {"data.num_frames", text(config_.data.num_frames)},
             {"data.batch_size", text(config_.data.batch_size)},
+            {"data.static_camera", config_.data.static_camera ? "true" : "false"},
             {"meta.dtype", config_.meta.dtype == Precision::bfloat16 ? "bfloat16" : "float32"},
             {"meta.seed", text(config_.meta.seed)},
             {"optimization.ipe", text(ipe_)}};
