@@ -11,6 +11,7 @@
 #include "probe.hpp"
 #include "vjepa/config/yaml.hpp"
 #include "vjepa/data/video_reader.hpp"
+#include "vjepa/io/checkpoint.hpp"
 #include "vjepa/train/probe_run.hpp"
 #include "vjepa/train/probe_sets.hpp"
 #include "vjepa/train/read_probe_config.hpp"
@@ -43,9 +44,20 @@ po::options_description options() {
   return all;
 }
 
+/// Warns when the encoder was trained on clips of another kind than it is to see.
+void compare_clips(const vjepa::Checkpoint& encoder, const vjepa::ProbeConfig& config) {
+  const auto trained = encoder.metadata("data.static_camera");
+  if (!trained || (*trained == "true") == config.data.static_camera) return;
+  std::fprintf(stderr, "warning: %s: the encoder was trained with data.static_camera = %s, and sees other clips here\n",
+               encoder.path().c_str(), trained->c_str());
+}
+
 /// Evaluates as the configuration says, with the probes that there are. False when interrupted.
 bool evaluate(const vjepa::ProbeConfig& config, const vjepa::ProbeOptions& how, const vjepa::MakeProbe& make_probe) {
-  vjepa::ProbeRun run(config, how, make_probe);
+  vjepa::ProbeRun run(config, how, [&](const vjepa::Checkpoint& encoder, vjepa::Index iterations_per_epoch) {
+    compare_clips(encoder, config);
+    return make_probe(encoder, iterations_per_epoch);
+  });
   std::printf("%s from %s on %s\n", config.pretrain.model_name.c_str(), config.pretrain.path().c_str(),
               run.probe().device().c_str());
   std::printf("%lld files to train on, %lld to validate, %lld classes; %lld steps an epoch, %lld epochs\n",

@@ -187,8 +187,9 @@ def check_videos(bench):
     assert said[0].returncode == 0 and len(said[0].stdout.splitlines()) == 18, (said[0].stdout, said[0].stderr)
     assert said[0].stdout == said[1].stdout, said
     more = bench.probe("videos.yaml", bench.root / "more", "--set", "data.num_classes=9", "--set",
-                       "optimization.num_epochs=1")
+                       "optimization.num_epochs=1", "--set", "data.static_camera=true")
     assert "the labels to train on end with 7; data.num_classes is 9" in more.stderr, more.stderr
+    assert "the encoder was trained with data.static_camera = false, and sees other clips" in more.stderr, more.stderr
 
     bench.probe("videos.yaml", bench.root / "clips", "--set", "optimization.attend_across_segments=false", "--set",
                 "optimization.num_epochs=1", "--set", "probe.fixed_train_views=true")
