@@ -39,6 +39,7 @@ struct ExtractOptions {
   vjepa::Index stride = 4;
   double part = 0;  // of the video that a clip spans; 0: as `stride` says
   bool static_camera = false;
+  bool static_camera_as_trained = true;  // what the checkpoints say takes the place of static_camera
   vjepa::Index segments = 1;
   vjepa::Index every = 0;  // 0: `segments` clips, spread evenly
   vjepa::Index limit = 0;  // clips of an input; 0: all

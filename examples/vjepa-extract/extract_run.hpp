@@ -39,6 +39,10 @@ using ClipAhead = vjepa::ReadAhead<vjepa::TimedClip>;
 /// Every clip of an input: `segments` of them spread evenly, or one every `every` frames.
 inline void read_clips(const ExtractOptions& o, const Input& input, const ClipAhead::Emit& emit) {
   using namespace vjepa;
+  if (o.static_camera && is_image_name(input.name)) {
+    fail(input.name, ": is an image, of which nothing is left when what stands still is taken away; extract it with ",
+         "--static-camera no");
+  }
   const EvalTransform transform{.size = o.size, .views = 1, .static_camera = o.static_camera};
   if (input.stream || o.every > 0) {
     VideoSource source = input.stream ? VideoSource::open(StreamAddress{.address = input.name,
@@ -187,8 +191,8 @@ class ExtractRun {
             {"layers", features_->layers()},
             {"size", o.size},
             {"window", o.window},
-            {"stride", o.stride},
-            {"part", o.part},
+            {"stride", o.part > 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(o.stride)},
+            {"part", o.part > 0 ? nlohmann::ordered_json(o.part) : nlohmann::ordered_json()},
             {"static_camera", o.static_camera},
             {"row_shape", row_shape()}};
   }

@@ -19,6 +19,7 @@
 #include "vjepa/data/ffmpeg.hpp"
 #include "vjepa/infer/recognise.hpp"
 #include "vjepa/io/checkpoint.hpp"
+#include "vjepa/train/probe_settings.hpp"
 
 namespace {
 
@@ -68,7 +69,7 @@ po::options_description options() {
       "of the video that a clip spans, up to 1, as data.clip_part of a configuration; replaces --stride");
   add("static-camera", text("trained"),
       "yes: what stands still is taken away, as by data.static_camera of a configuration; no; or trained: as the "
-      "checkpoint says that its clips were");
+      "encoder's clips, or the probe's, were");
   add("segments", number(1), "clips of a video, spread evenly");
   add("every", number(0),
       "frames from the beginning of one clip to the next, as many clips as fit; replaces --segments");
@@ -176,6 +177,12 @@ ExtractOptions parsed(const program::Given& given, const program::Device& device
   o.size = in_range<Index>(given, "size", 0, 4096);
   o.window = in_range<Index>(given, "window", 0, 4096);
   o.stride = in_range<Index>(given, "stride", 1, many);
+  const auto camera = given["static-camera"].as<std::string>();
+  o.static_camera = camera == "yes";
+  o.static_camera_as_trained = camera == "trained";
+  if (camera != "yes" && camera != "no" && camera != "trained") {
+    fail("--static-camera ", camera, ": choose yes, no or trained");
+  }
   o.part = in_range<double>(given, "part", 0, 1);
   o.segments = in_range<Index>(given, "segments", 1, many);
   o.every = in_range<Index>(given, "every", 0, many);
@@ -197,12 +204,11 @@ ExtractOptions parsed(const program::Given& given, const program::Device& device
   return o;
 }
 
-/// --static-camera, as the checkpoint says where it is not told.
-bool static_camera(const program::Given& given, const vjepa::Checkpoint& checkpoint) {
-  const auto word = given["static-camera"].as<std::string>();
-  if (word == "trained") return checkpoint.metadata("data.static_camera") == "true";
-  if (word != "yes" && word != "no") fail("--static-camera ", word, ": choose yes, no or trained");
-  return word == "yes";
+/// Whether clips without what stands still are what a probe was trained on, where it says so, or else the encoder.
+bool trained_on_static_camera(const vjepa::Checkpoint& encoder, const vjepa::Checkpoint* probe) {
+  const auto settings = probe != nullptr ? probe->metadata("settings") : std::nullopt;
+  if (settings) return vjepa::read_probe_settings(*settings, probe->path().string()).data.static_camera;
+  return encoder.metadata("data.static_camera") == "true";
 }
 
 /// What the command line left to the checkpoint.
@@ -240,10 +246,13 @@ int run(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   const vjepa::Checkpoint checkpoint(o.checkpoint);
   complete(o, checkpoint);
-  o.static_camera = static_camera(*given, checkpoint);
   std::optional<vjepa::Checkpoint> pooling;
   if (o.pool == Pool::probe) pooling.emplace(o.probe);
   const vjepa::Checkpoint* const probe = pooling ? &*pooling : nullptr;
+  if (o.static_camera_as_trained) o.static_camera = trained_on_static_camera(checkpoint, probe);
+  if (o.static_camera && o.window == 1) {
+    fail("--window 1: nothing is left of one frame when what stands still is taken away; add --static-camera no");
+  }
   const Extraction run = [&](AnyFeatures& features) { return ExtractRun(features, o, checkpoint).run(); };
   if (device.gpu) {
     return full ? extract_cuda_float32(o, checkpoint, probe, *device.gpu, run)

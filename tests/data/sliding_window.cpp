@@ -85,6 +85,7 @@ TEST_CASE("a video too short for a window gives one clip that repeats its last f
 
 TEST_CASE("a window of no frames is refused") {
   CHECK_THROWS_WITH(SlidingWindow(0, 1, 1, transform), Contains("must be above 0"));
+  CHECK_THROWS_WITH(SlidingWindow(4, 1, 1, EvalTransform{.size = 4, .views = 3}), Contains("the transform gives 3"));
 }
 
 TEST_CASE("windows of a static camera are transformed as whole clips") {

@@ -222,12 +222,21 @@ def main():
         run(clips[0], *of_four)
         assert read_npy(root / "camera.npy") == unlike != moving
 
+        picture = root / "picture.png"
+        subprocess.run(["ffmpeg", "-v", "error", "-i", str(clips[0]), "-frames:v", "1", str(picture)], check=True)
+        done = run(picture, clips[0], *of_four, weights=still, status=1)
+        assert b"picture.png: is an image, of which nothing is left" in done.stderr, done.stderr
+        assert read_npy(root / "camera.npy")[0] == [1, DIM]
+        done = run(clips[0], "--window", "1", "--out", "-", weights=still, status=1)
+        assert b"nothing is left of one frame" in done.stderr, done.stderr
+
         # A clip over a part of its video, whatever its length.
         subprocess.run([extract, "--checkpoint", str(weights), "--size", "32", "--window", "4", "--part", "0.5",
                         "--segments", "2", str(clips[0]), "--out", str(root / "part.npy")], check=True,
                        capture_output=True)
-        spans = [(row["first_frame"], row["last_frame"]) for row in
-                 json.loads((root / "part.npy.json").read_text())["rows"]]
+        manifest = json.loads((root / "part.npy.json").read_text())
+        assert manifest["part"] == 0.5 and manifest["stride"] is None, manifest
+        spans = [(row["first_frame"], row["last_frame"]) for row in manifest["rows"]]
         assert spans == [(0, 12), (12, 23)], spans
 
         # Frames of a variable rate: what is read by number and what is read in order agree on their times.

@@ -1,9 +1,8 @@
 // The reference configurations of examples/configs, which users look keys up in: every key, at its default.
 #include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
-#include <regex>
 #include <set>
 #include <string>
 
@@ -16,43 +15,49 @@ using namespace vjepa::test;
 
 namespace {
 
-const std::filesystem::path source = VJEPA_SOURCE_DIR;
+const std::filesystem::path configs = std::filesystem::path(VJEPA_SOURCE_DIR) / "examples/configs";
 
-std::string content(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  REQUIRE(file);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-/// The words that the pattern's first group finds.
-std::set<std::string> words(const std::string& text, const std::string& pattern) {
-  const std::regex regex(pattern);
-  std::set<std::string> found;
-  for (auto it = std::sregex_iterator(text.begin(), text.end(), regex); it != std::sregex_iterator(); ++it) {
-    found.insert((*it)[1]);
+/// Adds the path of every key below `node`.
+void add_paths(const YAML::Node& node, const std::string& path, std::set<std::string>& paths) {
+  const auto add = [&](const std::string& key, const YAML::Node& value) {
+    const std::string whole = path.empty() ? key : path + "." + key;
+    if (!node.IsSequence()) paths.insert(whole);
+    add_paths(value, whole, paths);
+  };
+  if (node.IsMap()) {
+    for (const auto& entry : node) add(entry.first.as<std::string>(), entry.second);
+  } else if (node.IsSequence()) {
+    for (std::size_t i = 0; i < node.size(); ++i) add(std::to_string(i), node[i]);
   }
-  return found;
 }
 
-/// Of what a reader asks its sections for, what the reference does not name, in a line or in a comment.
-std::set<std::string> missing(const std::filesystem::path& reader, const std::filesystem::path& reference) {
-  const std::set<std::string> asked =
-      words(content(source / reader), R"((?:get<[^()]*>|find<[^()]*>|required<[^()]*>|unused|sections?)\(\s*"(\w+)\")");
-  CHECK(asked.size() > 20);
-  const std::set<std::string> named = words(content(source / reference), R"((\w+):)");
+/// Of the keys that the reader asked for, those that the file sets in no line. Its comments must name them, as "key:".
+std::set<std::string> in_comments(const std::filesystem::path& file, const YamlSection& read) {
+  std::set<std::string> set;
+  add_paths(YAML::LoadFile(file), "", set);
+  std::ifstream stream(file);
+  std::string comments;
+  for (std::string line; std::getline(stream, line);) comments += line.substr(std::min(line.find('#'), line.size()));
   std::set<std::string> rest;
-  std::set_difference(asked.begin(), asked.end(), named.begin(), named.end(), std::inserter(rest, rest.begin()));
+  for (const std::string& path : read.asked()) {
+    if (set.contains(path)) continue;
+    rest.insert(path);
+    CHECK_THAT(comments, Contains(" " + path.substr(path.rfind('.') + 1) + ":"));
+  }
   return rest;
 }
 
 }  // namespace
 
 TEST_CASE("the reference of pretraining has every key at its default") {
-  const std::filesystem::path reference = "examples/configs/pretrain/reference.yaml";
-  CHECK(missing("include/vjepa/train/read_pretrain_config.hpp", reference) == std::set<std::string>{});
-  YamlSection root = read_yaml(source / reference);
-  PretrainConfig config = read_pretrain_config(root);
+  const std::filesystem::path file = configs / "pretrain/reference.yaml";
+  YamlSection root = read_yaml(file);
+  const PretrainConfig config = read_pretrain_config(root);
   CHECK(root.warnings().empty());
+  const std::set<std::string> without_effect = {
+      "nodes",          "tasks_per_node", "data.decode_one_clip", "data.pin_mem", "data.log_resource_utilization",
+      "meta.eval_freq", "meta.use_sdpa"};
+  CHECK(in_comments(file, root) == without_effect);
 
   PretrainConfig expected;
   expected.mask = {Multiblock3d()};
@@ -73,22 +78,26 @@ TEST_CASE("the reference of pretraining has every key at its default") {
   required(&PretrainConfig::Optimization::ema);
   CHECK(config == expected);
 
-  YamlSection tubes = read_yaml(source / reference, {"data.mask_type=random_tube", "mask=[{ratio: 0.9}]"});
+  YamlSection tubes = read_yaml(file, {"data.mask_type=random_tube", "mask=[{ratio: 0.9}]"});
   expected.data.mask_type = "random_tube";
   expected.mask = {RandomTube()};
   CHECK(read_pretrain_config(tubes) == expected);
+  std::set<std::string> of_tubes = without_effect;
+  of_tubes.insert("mask.0.ratio");
+  CHECK(in_comments(file, tubes) == of_tubes);
 }
 
 TEST_CASE("the reference of evaluation has every key at its default") {
-  const std::filesystem::path reference = "examples/configs/evals/reference.yaml";
-  CHECK(missing("include/vjepa/train/read_probe_config.hpp", reference) == std::set<std::string>{});
-  YamlSection root = read_yaml(source / reference);
-  ProbeConfig config = read_probe_config(root);
+  const std::filesystem::path file = configs / "evals/reference.yaml";
+  YamlSection root = read_yaml(file);
+  const ProbeConfig config = read_probe_config(root);
   CHECK(root.warnings().empty());
+  std::set<std::string> comments = {"nodes", "tasks_per_node", "pretrain.use_silu", "pretrain.tight_silu",
+                                    "pretrain.use_sdpa"};
+  CHECK(in_comments(file, root) == comments);
 
   ProbeConfig expected;
   expected.folder = std::filesystem::path(config.pretrain.folder) / eval_name(config.kind) / config.tag;
-  expected.data_aug.random_horizontal_flip = false;
   // What is required has no default.
   expected.data.dataset_train = config.data.dataset_train;
   expected.data.dataset_val = config.data.dataset_val;
@@ -106,5 +115,13 @@ TEST_CASE("the reference of evaluation has every key at its default") {
   required(&ProbeConfig::Optimization::start_lr);
   required(&ProbeConfig::Optimization::lr);
   required(&ProbeConfig::Optimization::final_lr);
+  expected.data_aug.random_horizontal_flip = false;
   CHECK(config == expected);
+
+  YamlSection images = read_yaml(
+      file, {"eval_name=image_classification_frozen", "data={root_path: a, image_folder: b, num_classes: 3}",
+             "optimization={num_epochs: 1, batch_size: 1, weight_decay: 0, lr: 0, start_lr: 0, final_lr: 0}"});
+  read_probe_config(images);
+  comments.insert({"data.root_path", "data.image_folder", "data.dataset_name", "data.resolution"});
+  CHECK(in_comments(file, images) == comments);
 }

@@ -36,6 +36,7 @@ class YamlSection {
     std::string file;
     std::map<std::string, std::string> overrides;  // from the path of a key to the command-line text that set it
     std::vector<std::string> warnings;
+    std::set<std::string> asked;  // paths of the keys that were asked for, whether the file has them or not
   };
 
   YamlSection(std::shared_ptr<Source> source, YAML::Node node, std::string path)
@@ -48,7 +49,7 @@ class YamlSection {
   /// The value of a key, or `fallback` where the key is missing or null.
   template <class T>
   T get(const std::string& key, T fallback) {
-    known_.insert(key);
+    ask(key);
     const YAML::Node value = node_[key];
     return defined(value) ? convert<T>(value, path_of(key)) : fallback;
   }
@@ -56,7 +57,7 @@ class YamlSection {
   /// The value of a key, nothing where the key is missing or null.
   template <class T>
   std::optional<T> find(const std::string& key) {
-    known_.insert(key);
+    ask(key);
     const YAML::Node value = node_[key];
     return defined(value) ? std::optional<T>(convert<T>(value, path_of(key))) : std::nullopt;
   }
@@ -64,7 +65,7 @@ class YamlSection {
   /// The value of a key that must be there.
   template <class T>
   T required(const std::string& key) {
-    known_.insert(key);
+    ask(key);
     const YAML::Node value = node_[key];
     if (!defined(value))
       fail(where(node_, path_), "'", path_of(key), "' is missing; add it, or --set ", path_of(key), "=...");
@@ -73,14 +74,14 @@ class YamlSection {
 
   /// A section within this one; a missing one reads as empty.
   YamlSection section(const std::string& key) {
-    known_.insert(key);
+    ask(key);
     const YAML::Node value = node_[key];
     return {source_, defined(value) ? value : YAML::Node(YAML::NodeType::Map), path_of(key)};
   }
 
   /// A list of sections; a missing one is empty.
   std::vector<YamlSection> sections(const std::string& key) {
-    known_.insert(key);
+    ask(key);
     std::vector<YamlSection> list;
     const YAML::Node value = node_[key];
     if (!defined(value)) return list;
@@ -92,7 +93,7 @@ class YamlSection {
 
   /// Declares a key that is valid and has no effect here; a warning says so where the file sets it.
   void unused(const std::string& key, std::string_view reason) {
-    known_.insert(key);
+    ask(key);
     const YAML::Node value = node_[key];
     if (value.IsDefined()) warn(key, reason);
   }
@@ -116,13 +117,16 @@ class YamlSection {
       if (!entry.first.IsScalar()) bad(entry.first, path_, "a mapping whose keys are words");
       const auto key = entry.first.as<std::string>();
       if (!seen.insert(key).second) fail(where(entry.first, path_of(key)), "'", path_of(key), "' is set twice");
-      if (known_.contains(key)) continue;
+      if (asked().contains(path_of(key))) continue;
       fail(where(entry.first, path_of(key)), "unknown key '", path_of(key), "'; did you mean '",
-           path_of(nearest_word(key, known_)), "'?");
+           path_of(nearest_word(key, known())), "'?");
     }
   }
 
   const std::vector<std::string>& warnings() const { return source_->warnings; }
+
+  /// The paths of all keys that this and the other sections of the file were asked for.
+  const std::set<std::string>& asked() const { return source_->asked; }
 
  private:
   template <class T>
@@ -135,6 +139,20 @@ class YamlSection {
   struct IsPair<std::array<T, 2>> : std::true_type {};
 
   static bool defined(const YAML::Node& value) { return value.IsDefined() && !value.IsNull(); }
+
+  void ask(const std::string& key) { source_->asked.insert(path_of(key)); }
+
+  /// The keys of this section that were asked for.
+  std::set<std::string> known() const {
+    const std::string prefix = path_of("");
+    std::set<std::string> keys;
+    for (const std::string& path : asked()) {
+      if (path.starts_with(prefix) && path.find('.', prefix.size()) == std::string::npos) {
+        keys.insert(path.substr(prefix.size()));
+      }
+    }
+    return keys;
+  }
 
   std::string path_of(const std::string& key) const { return path_.empty() ? key : path_ + "." + key; }
 
@@ -210,7 +228,6 @@ class YamlSection {
   std::shared_ptr<Source> source_;
   YAML::Node node_;
   std::string path_;
-  std::set<std::string> known_;
 };
 
 namespace detail {

@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "vjepa/core/device.hpp"
+#include "vjepa/core/error.hpp"
 #include "vjepa/cuda/launch.cuh"
 
 namespace vjepa::cuda {
@@ -154,9 +155,10 @@ __global__ void backward_kernel(AttentionShape shape, Mat<const S> q, Mat<const 
   const S* const row_gradients = (for_keys ? v : dout).row(place) + row.feature;
   const auto& column_scores = for_keys ? q : k;
   const auto& column_gradients = for_keys ? dout : v;
-  float* const floats = dynamic_shared<float>() + warp_index() * 2 * Sums<V>::floats(row.dim);
+  constexpr int sums = for_keys ? 2 : 1;
+  float* const floats = dynamic_shared<float>() + warp_index() * sums * Sums<V>::floats(row.dim);
   Sums<V> from_scores(floats, row.dim);
-  Sums<V> from_values(floats + Sums<V>::floats(row.dim), row.dim);
+  Sums<V> from_values(floats + (sums - 1) * Sums<V>::floats(row.dim), row.dim);  // of keys alone
   float row_delta = 0;
   if (!for_keys) {
     row_delta = dot<V>(out.row(place) + row.feature, row_gradients, row.dim);
@@ -183,16 +185,21 @@ __global__ void backward_kernel(AttentionShape shape, Mat<const S> q, Mat<const 
   if (for_keys) from_values.store_to(1.0f, dv.row(place) + row.feature);
 }
 
-/// A warp for each of `rows` of each head, with `sums` over columns.
-inline Grid grid(const AttentionShape& shape, Index rows, Index sums) {
+/// A warp for each of `rows` of each head, with `sums` over columns. Throws Error when the GPU has no memory for them.
+inline Grid grid(const Context& ctx, const AttentionShape& shape, Index rows, Index sums) {
   Grid grid = warp_for_each(shape.batch * shape.heads * rows, warps);
   grid.shared = sizeof(float) * static_cast<std::size_t>(warps * sums * Sums<1>::floats(shape.head_dim));
+  if (grid.shared > ctx.most_shared_bytes()) {
+    fail("vjepa::Cuda: attention with heads of ", shape.head_dim, " features takes ", grid.shared,
+         " bytes of shared memory, and this GPU has ", ctx.most_shared_bytes(), ": use more heads");
+  }
   return grid;
 }
 
 }  // namespace plain
 
-/// Attention in float32 arithmetic, for heads of any size in any memory. Scores are never stored.
+/// Attention in float32 arithmetic, for heads of any size, up to some thousand features, in any memory. Scores are
+/// never stored.
 template <class S>
 struct PlainAttention {
   static void forward(Context& ctx, AttentionShape shape, Mat<const S> q, Mat<const S> k, Mat<const S> v, Mat<S> out,
@@ -200,7 +207,7 @@ struct PlainAttention {
     with_packs_of_heads(
         shape,
         [&]<int V>() {
-          launch(ctx, plain::grid(shape, shape.queries, 1), plain::forward_kernel<S, V>, shape, q, k, v, out, lse);
+          launch(ctx, plain::grid(ctx, shape, shape.queries, 1), plain::forward_kernel<S, V>, shape, q, k, v, out, lse);
         },
         q, k, v, out);
   }
@@ -212,10 +219,10 @@ struct PlainAttention {
     with_packs_of_heads(
         shape,
         [&]<int V>() {
-          launch(ctx, plain::grid(shape, shape.queries, 2), plain::backward_kernel<S, V, false>, shape, q, k, v, out,
+          launch(ctx, plain::grid(ctx, shape, shape.queries, 1), plain::backward_kernel<S, V, false>, shape, q, k, v,
+                 out, lse, delta, dout, dq, dk, dv);
+          launch(ctx, plain::grid(ctx, shape, shape.keys, 2), plain::backward_kernel<S, V, true>, shape, q, k, v, out,
                  lse, delta, dout, dq, dk, dv);
-          launch(ctx, plain::grid(shape, shape.keys, 2), plain::backward_kernel<S, V, true>, shape, q, k, v, out, lse,
-                 delta, dout, dq, dk, dv);
         },
         q, k, v, out, dout, dq, dk, dv);
   }

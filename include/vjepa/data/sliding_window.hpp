@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cassert>
 #include <cstddef>
 #include <deque>
 #include <optional>
@@ -29,10 +28,10 @@ struct TimedClip {
 /// clip is looked at for that, as they came.
 class SlidingWindow {
  public:
-  /// The transform is that of one view. Throws Error unless window, stride and every are positive.
+  /// Throws Error unless window, stride and every are positive and the transform gives one view.
   SlidingWindow(Index window, Index stride, Index every, const EvalTransform& transform)
       : window_(window), stride_(stride), every_(every), transform_(transform) {
-    assert(transform.views == 1);
+    if (transform.views != 1) fail("a sliding window gives one view of a clip; the transform gives ", transform.views);
     if (window < 1 || stride < 1 || every < 1) {
       fail("a sliding window of ", window, " frames, ", stride, " apart, every ", every,
            " frames: all must be above 0");
