@@ -35,6 +35,7 @@ using Models = ModelList<NamedModel<"vit_tiny", ViTTiny<>>, NamedModel<"vit_larg
 /// `count` clips of a video, spread evenly, as an encoder takes them: [count, 3, frames, size, size].
 std::vector<float> read_clips(const std::filesystem::path& path, const ClipSize& size, Index count) {
   VideoReader video(path);
+  // Every second frame, as small.yaml trains; the official encoders saw every fourth.
   ClipSampler sampler{.frames_per_clip = size.frames, .frame_step = 2, .duration = {}, .num_clips = count};
   sampler.random_clip = false;
   sampler.allow_overlap = true;
@@ -61,7 +62,8 @@ double cosine(const float* a, const float* b, Index dim) {
   return ab / std::sqrt(aa * bb);
 }
 
-int show_features(const std::filesystem::path& checkpoint_path, const std::filesystem::path& video) {
+/// Whether a clip is like itself, and no two clips are the same.
+bool show_features(const std::filesystem::path& checkpoint_path, const std::filesystem::path& video) {
   const Checkpoint checkpoint(checkpoint_path);
   const auto found = recognise_encoder(checkpoint);
   if (!found) fail(checkpoint_path.string(), ": holds no encoder");
@@ -87,7 +89,7 @@ int show_features(const std::filesystem::path& checkpoint_path, const std::files
     }
     std::printf("\n");
   }
-  return sound ? 0 : 1;
+  return sound;
 }
 
 /// An encoder of random weights, and a video in which a shape turns.
@@ -101,15 +103,21 @@ int show_features_of_examples() {
   VideoWriter video(folder / "turning.mp4", 96, 96);
   video.write(MotionScene(Motion::clockwise, Random({.seed = 1})).render(64, 96));
   video.finish();
-  const int status = show_features(folder / "encoder.safetensors", folder / "turning.mp4");
+  const bool sound = show_features(folder / "encoder.safetensors", folder / "turning.mp4");
   std::filesystem::remove_all(folder);
-  return status;
+  return sound ? 0 : 1;
 }
 
 int main(int argc, char** argv) {
   silence_ffmpeg();
+  if (argc != 1 && argc != 3) {
+    std::fprintf(stderr, "usage: 01_features [CHECKPOINT VIDEO]\n");
+    return 2;
+  }
   try {
-    return argc == 3 ? show_features(argv[1], argv[2]) : show_features_of_examples();
+    if (argc == 1) return show_features_of_examples();
+    show_features(argv[1], argv[2]);
+    return 0;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "01_features: %s\n", e.what());
     return 1;

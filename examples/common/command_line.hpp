@@ -60,7 +60,9 @@ inline void add_device(po::options_description& options) {
   options.add_options()("device", po::value<std::string>()->default_value("cpu"), "cpu, or a GPU: cuda:0")(
       "threads", po::value<int>()->default_value(0), "threads of computation on the CPU; 0: every core")(
       "tf32", po::bool_switch(), "on a GPU, in float32: faster products whose factors keep 10 bits")(
-      "cuda-graphs", po::bool_switch(), "on a GPU: work of repeated shapes is started by one call; for small models");
+      "cuda-graphs", po::bool_switch(),
+      "on a GPU: work of repeated shapes is started by one call; for small models, in pretraining with "
+      "mask.N.multiple_of");
 }
 
 /// What the options of `add_device` say.

@@ -34,7 +34,8 @@ Examples:
   vjepa-classify --probe k400-probe.pth.tar --encoder vitl16.pth.tar --config vitl16_k400_16x8x3.yaml
     --labels k400.txt clip.mp4
 
-A probe of vjepa-probe remembers its model, its views and the names of its classes; an official one needs --config.
+A probe of vjepa-probe remembers its model, its views and the names of its classes; an official one needs
+--config and --labels.
 )";
 
 /// The names that the probe's run had, or those of a file.

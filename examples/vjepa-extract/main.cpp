@@ -19,6 +19,7 @@
 #include "vjepa/data/ffmpeg.hpp"
 #include "vjepa/infer/recognise.hpp"
 #include "vjepa/io/checkpoint.hpp"
+#include "vjepa/io/json.hpp"
 #include "vjepa/train/probe_settings.hpp"
 
 namespace {
@@ -29,13 +30,16 @@ using vjepa::Index;
 
 constexpr const char* examples = R"(
 INPUT is a video, an image, a folder of them, a CSV list (path label), - for a video on standard input, or an address
-that FFmpeg can open (rtsp://..., http://...). Beside the features stands a JSON file that says which frames of which
-input each row is made of, and what failed; one bad file does not stop the others.
+that FFmpeg can open (rtsp://..., http://...). Beside the features stands a JSON file, F.npy.json or DIR/manifest.json,
+that says which frames of which input each row is made of, with the label of a list, and what failed; one bad file does
+not stop the others.
 
   --out F.npy           one array [clips, dim]
   --out F.safetensors   an array for each input, under its name
   --out DIR             a file for each input
   --out -               a line of JSON for each clip, as soon as it is there
+
+With several --layers a row is [layers, dim], with --pool tokens [tokens, dim], with both [layers, tokens, dim].
 
 Examples:
   vjepa-extract --checkpoint vitl16.pth.tar --model vit_large videos/ --out features.npy
@@ -64,16 +68,16 @@ po::options_description options() {
       "blocks whose normed outputs are wanted, counted from 0; else the last");
   add("size", number(0), "pixels, square: the short side is resized and the middle cut out; 0: as trained");
   add("window", number(0), "frames of a clip, an image is repeated; 0: as trained");
-  add("stride", number(4), "frames from one of a clip to the next");
+  add("stride", number(0), "frames from one of a clip to the next; 0: as trained, or 4 where the checkpoint is silent");
   add("part", po::value<double>()->default_value(0),
-      "of the video that a clip spans, up to 1, as data.clip_part of a configuration; replaces --stride");
+      "share of a video that a clip spans, up to 1, as data.clip_part of a configuration; replaces --stride");
   add("static-camera", text("trained"),
       "yes: what stands still is taken away, as by data.static_camera of a configuration; no; or trained: as the "
       "encoder's clips, or the probe's, were");
   add("segments", number(1), "clips of a video, spread evenly");
   add("every", number(0),
       "frames from the beginning of one clip to the next, as many clips as fit; replaces --segments");
-  add("limit", number(0), "clips of an input after which it ends; 0: all");
+  add("limit", number(0), "stop after so many clips of each input; 0: all");
   add("batch", number(8), "clips that run at once");
   add("checkpoint-key", text("target_encoder"), "which encoder of the checkpoint");
   add("partial", po::bool_switch(), "run even if tensors are missing, of other shapes, or unexpected");
@@ -176,7 +180,7 @@ ExtractOptions parsed(const program::Given& given, const program::Device& device
   if (o.pool == Pool::probe && !o.layers.empty()) fail("--layers: a probe pools the last block alone; leave it out");
   o.size = in_range<Index>(given, "size", 0, 4096);
   o.window = in_range<Index>(given, "window", 0, 4096);
-  o.stride = in_range<Index>(given, "stride", 1, many);
+  o.stride = in_range<Index>(given, "stride", 0, many);
   const auto camera = given["static-camera"].as<std::string>();
   o.static_camera = camera == "yes";
   o.static_camera_as_trained = camera == "trained";
@@ -211,6 +215,21 @@ bool trained_on_static_camera(const vjepa::Checkpoint& encoder, const vjepa::Che
   return encoder.metadata("data.static_camera") == "true";
 }
 
+/// How clips are cut out of videos, as the pretraining did where its checkpoint says so.
+void cut_as_trained(ExtractOptions& o, const vjepa::Checkpoint& checkpoint) {
+  using vjepa::Json;
+  const auto said = [&](const char* key) {
+    return Json::parse(checkpoint.metadata(key).value_or("null"), nullptr, false);
+  };
+  const bool files = std::ranges::none_of(o.inputs, [](const program::Input& input) { return input.stream; });
+  const Json part = said("data.clip_part");
+  if (files && o.every == 0 && part.is_array() && part.size() == 2 && part[0].is_number() && part[1].is_number()) {
+    o.part = std::clamp((part[0].get<double>() + part[1].get<double>()) / 2, 0.0, 1.0);
+  }
+  const Json rate = said("data.sampling_rate");
+  o.stride = rate.is_number_unsigned() ? std::clamp<Index>(rate.get<Index>(), 1, 1'000'000) : 4;
+}
+
 /// What the command line left to the checkpoint.
 void complete(ExtractOptions& o, const vjepa::Checkpoint& checkpoint) {
   const auto found = vjepa::recognise_encoder(checkpoint, o.checkpoint_key);
@@ -226,6 +245,7 @@ void complete(ExtractOptions& o, const vjepa::Checkpoint& checkpoint) {
   if (o.interpolate && !o.trained) {
     fail(o.checkpoint, ": holds no positions of a known clip size to interpolate; leave out --positions");
   }
+  if (o.stride == 0 && o.part == 0) cut_as_trained(o, checkpoint);
   const vjepa::ClipSize trained = o.trained.value_or(vjepa::ClipSize{});
   if (o.size == 0) o.size = trained.height;
   if (o.window == 0) o.window = o.tubelet == 0 ? 1 : trained.frames;

@@ -22,10 +22,12 @@ namespace po = boost::program_options;
 
 constexpr const char* examples = R"(
 Examples:
-  vjepa-probe --config examples/configs/evals/small.yaml --set pretrain.folder=OUT
+  vjepa-probe --config examples/configs/evals/small.yaml --set pretrain.folder=OUT --set data.dataset_train=train.csv
+    --set data.dataset_val=val.csv --set data.num_classes=8
   vjepa-probe --config vitl16_k400_16x8x3.yaml --set data.dataset_train=train.csv --set data.dataset_val=val.csv
     --set pretrain.folder=MODELS --set pretrain.checkpoint=vitl16.pth.tar
-  vjepa-probe --config vitl16_in1k.yaml --set data.root_path=IMAGES --set pretrain.folder=MODELS --resume
+  vjepa-probe --config vitl16_in1k.yaml --set data.root_path=IMAGES --set data.image_folder=. --resume
+    --set pretrain.folder=MODELS --set pretrain.checkpoint=vitl16.pth.tar
 
 A CSV list has a line for each video: its path, a space, its class as a number from 0. A folder in its place has a
 folder for each class. examples/configs/evals/reference.yaml explains every key of a configuration. Ctrl-C saves the

@@ -35,7 +35,7 @@ clips share; a single frame does not tell which. The same options give the same 
 Examples:
   vjepa-synth --out motions --clips 1000
   vjepa-synth --out motions --clips 200 --seed 7 --size 160 --frames 64
-  vjepa-pretrain --config small.yaml --set data.datasets=[motions/train.csv] --set logging.folder=OUT
+  vjepa-pretrain --config examples/configs/pretrain/small.yaml --videos motions/train.csv --set logging.folder=OUT
 )";
 
 struct Settings {

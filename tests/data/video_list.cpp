@@ -44,6 +44,11 @@ TEST_CASE("a bad line is named") {
   CHECK_THROWS_WITH(list.add(folder.path() / "none.csv"), Contains("no such list or folder"));
 }
 
+TEST_CASE("a video in the place of a list is told from one") {
+  VideoList list;
+  CHECK_THROWS_WITH(list.add("clip.mp4"), Contains("clip.mp4: is named as a video; give its folder, or a CSV list"));
+}
+
 TEST_CASE("a folder gives its videos in the order of their names, and says when it has none") {
   const TemporaryFolder folder;
   VideoList list;

@@ -207,7 +207,7 @@ def main():
         # looked at as a whole, too.
         still = root / "static.safetensors"
         write_safetensors(still, {f"target_encoder.{key}": value for key, value in tensors.items()},
-                          {"data.static_camera": "true"})
+                          {"data.static_camera": "true", "data.sampling_rate": "3", "data.clip_part": "[0.4,0.6]"})
         of_four = ["--window", "4", "--limit", "1", "--out", root / "camera.npy"]
         run(clips[0], *of_four, "--static-camera", "yes")
         moving = read_npy(root / "camera.npy")
@@ -238,6 +238,13 @@ def main():
         assert manifest["part"] == 0.5 and manifest["stride"] is None, manifest
         spans = [(row["first_frame"], row["last_frame"]) for row in manifest["rows"]]
         assert spans == [(0, 12), (12, 23)], spans
+        # Clips are cut as those of the training were, where the checkpoint knows.
+        for checkpoint, clips_of_it, span in ((still, ["--segments", "2"], (0, 12)), (still, ["--every", "20"], (0, 9)),
+                                              (weights, ["--segments", "2"], (0, 12))):
+            subprocess.run([extract, "--checkpoint", str(checkpoint), "--size", "32", "--window", "4", *clips_of_it,
+                            str(clips[0]), "--out", str(root / "trained.npy")], check=True, capture_output=True)
+            row = json.loads((root / "trained.npy.json").read_text())["rows"][0]
+            assert (row["first_frame"], row["last_frame"]) == span, (checkpoint, clips_of_it, row)
 
         # Frames of a variable rate: what is read by number and what is read in order agree on their times.
         uneven = root / "uneven.mp4"

@@ -74,6 +74,23 @@ def main():
             if not math.isclose(float(resized[2]), float(row[2]), rel_tol=1e-4):
                 sys.exit(f"the device resizes otherwise: {resized} and {row}")
 
+        # What a run goes on with in another way is named; what would be another run is refused.
+        def resumed(*settings):
+            command = [pretrain, "--config", str(config), "--set", f"logging.folder={root}/whole", "--resume"]
+            done = subprocess.run(command + [word for s in settings for word in ("--set", s)], capture_output=True,
+                                  text=True)
+            return done.returncode, done.stderr
+
+        status, said = resumed("optimization.lr=0.5", "data.sampling_rate=1")
+        if status != 0 or "optimization.lr = 0.001 until now, and goes on with 0.5" not in said or \
+                "data.sampling_rate = 2 until now" not in said or said.count("warning") != 2:
+            sys.exit(f"a resumed run with other settings says {said}")
+        status, said = resumed("meta.seed=8")
+        if status != 1 or "the run has meta.seed = 7, the configuration 8" not in said:
+            sys.exit(f"a run resumed with another seed says {said}")
+        if resumed()[1] or result(root / "whole") != whole:
+            sys.exit("a run that has ended is not left as it is")
+
         # A beginning that fails, before the first step or in it, removes nothing of the run before.
         for setting in (f"data.datasets=[{root}/nowhere.csv]", "data.crop_size=8"):
             failed = subprocess.run([pretrain, "--config", str(config), "--set", f"logging.folder={root}/whole",

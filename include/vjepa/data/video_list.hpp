@@ -31,6 +31,8 @@ class VideoList {
     std::error_code ignored;
     if (std::filesystem::is_directory(source, ignored)) {
       add_folder(source);
+    } else if (is_video_name(source)) {
+      fail(source.string(), ": is named as a video; give its folder, or a CSV list of \"path label\" a line");
     } else if (std::filesystem::is_regular_file(source, ignored)) {
       add_csv(source);
     } else {

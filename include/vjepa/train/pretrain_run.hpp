@@ -24,6 +24,7 @@
 #include "vjepa/train/csv_log.hpp"
 #include "vjepa/train/line_chart.hpp"
 #include "vjepa/train/pretrain_config.hpp"
+#include "vjepa/train/pretrain_settings.hpp"
 #include "vjepa/train/progress.hpp"
 #include "vjepa/train/run_state.hpp"
 #include "vjepa/train/step_report.hpp"
@@ -316,17 +317,19 @@ class PretrainRun {
   }
 
   void save(const std::filesystem::path& path) {
-    trainer_->save(path, position_, description());
+    std::map<std::string, std::string> description = identity();
+    description["vjepa_version"] = version();
+    description.merge(settings());
+    trainer_->save(path, position_, std::move(description));
     draw_chart();
     if (watch_) watch_->draw(files_.watch_chart());
     last_save_ = Clock::now();
     saved_steps_ = position_.steps;
   }
 
-  /// What a checkpoint says of its run, so that other programs know the model and a resumed run that it is the same.
-  std::map<std::string, std::string> description() const {
-    return {{"vjepa_version", version()},
-            {"model.model_name", config_.model.model_name},
+  /// What a checkpoint says of its model and of the order of its samples.
+  std::map<std::string, std::string> identity() const {
+    return {{"model.model_name", config_.model.model_name},
             {"model.pred_depth", text(config_.model.pred_depth)},
             {"model.pred_embed_dim", text(config_.model.pred_embed_dim)},
             {"model.uniform_power", config_.model.uniform_power ? "true" : "false"},
@@ -335,20 +338,33 @@ class PretrainRun {
             {"data.crop_size", text(config_.data.crop_size)},
             {"data.num_frames", text(config_.data.num_frames)},
             {"data.batch_size", text(config_.data.batch_size)},
-            {"data.static_camera", config_.data.static_camera ? "true" : "false"},
             {"meta.dtype", config_.meta.dtype == Precision::bfloat16 ? "bfloat16" : "float32"},
             {"meta.seed", text(config_.meta.seed)},
             {"optimization.ipe", text(ipe_)}};
   }
 
-  /// A run is resumed as it was begun; with other values it would be another run.
+  std::map<std::string, std::string> settings() const {
+    auto settings = pretrain_settings(config_);
+    settings["videos"] = text(list_.size());
+    return settings;
+  }
+
+  /// A run goes on as what it was begun as. What else it was begun with may change, but not unnoticed.
   void check_same_run(const Checkpoint& file) const {
-    for (const auto& [key, value] : description()) {
-      const auto saved = file.metadata(key);
-      if (key == "vjepa_version" || !saved || *saved == value) continue;
-      fail(resume_from_.string(), ": the run has ", key, " = ", *saved, ", the configuration ", value, "; set it to ",
-           *saved, " to resume, or begin anew with --overwrite");
-    }
+    const auto each_other = [&](const std::map<std::string, std::string>& own, auto&& differs) {
+      for (const auto& [key, value] : own) {
+        const auto saved = file.metadata(key);
+        if (saved && *saved != value) differs(key, *saved, value);
+      }
+    };
+    each_other(identity(), [&](const std::string& key, const std::string& saved, const std::string& value) {
+      fail(resume_from_.string(), ": the run has ", key, " = ", saved, ", the configuration ", value, "; set it to ",
+           saved, " to resume, or begin anew with --overwrite");
+    });
+    each_other(settings(), [&](const std::string& key, const std::string& saved, const std::string& value) {
+      std::fprintf(stderr, "warning: %s: the run has had %s = %s until now, and goes on with %s\n",
+                   resume_from_.c_str(), key.c_str(), saved.c_str(), value.c_str());
+    });
   }
 
   void draw_chart() const {
