@@ -240,7 +240,7 @@ def main():
         assert spans == [(0, 12), (12, 23)], spans
         # Clips are cut as those of the training were, where the checkpoint knows.
         for checkpoint, clips_of_it, span in ((still, ["--segments", "2"], (0, 12)), (still, ["--every", "20"], (0, 9)),
-                                              (weights, ["--segments", "2"], (0, 12))):
+                                              (weights, ["--every", "20"], (0, 12))):
             subprocess.run([extract, "--checkpoint", str(checkpoint), "--size", "32", "--window", "4", *clips_of_it,
                             str(clips[0]), "--out", str(root / "trained.npy")], check=True, capture_output=True)
             row = json.loads((root / "trained.npy.json").read_text())["rows"][0]
