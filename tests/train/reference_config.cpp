@@ -1,10 +1,11 @@
-// The reference configurations of examples/configs, which users look keys up in: every key, at its default.
+// The configurations of examples/configs; of the reference ones, which users look keys up in: every key, at its default.
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "catch.hpp"
 #include "vjepa/train/read_pretrain_config.hpp"
@@ -48,6 +49,22 @@ std::set<std::string> in_comments(const std::filesystem::path& file, const YamlS
 }
 
 }  // namespace
+
+TEST_CASE("the configurations that come with the library are accepted without a warning") {
+  int files = 0;
+  const auto each = [&](const char* folder, const std::vector<std::string>& set, auto&& read) {
+    for (const auto& entry : std::filesystem::directory_iterator(configs / folder)) {
+      INFO(entry.path());
+      YamlSection root = read_yaml(entry.path(), set);
+      read(root);
+      CHECK(root.warnings().empty());
+      ++files;
+    }
+  };
+  each("pretrain", {"logging.folder=out"}, [](YamlSection& root) { read_pretrain_config(root); });
+  each("evals", {}, [](YamlSection& root) { read_probe_config(root); });
+  CHECK(files == 5);
+}
 
 TEST_CASE("the reference of pretraining has every key at its default") {
   const std::filesystem::path file = configs / "pretrain/reference.yaml";
