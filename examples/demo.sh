@@ -2,7 +2,7 @@
 # Installs what is missing, builds, and pretrains a small V-JEPA for a few minutes: on clips of moving shapes that it
 # makes, or on a folder of your own videos.
 #   ./examples/demo.sh [--videos DIR] [--out OUT]
-# OUT is ./vjepa-demo, or for your videos ./vjepa-demo/own; a demo that was stopped goes on.
+# OUT is ./vjepa-demo, or for a folder of yours ./vjepa-demo/own/NAME; a demo that was stopped goes on.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 
@@ -18,7 +18,7 @@ while [ $# -gt 0 ]; do
     *) usage >&2; exit 2 ;;
   esac
 done
-[ -n "$out" ] || out=$PWD/vjepa-demo${videos:+/own}
+[ -n "$out" ] || out=$PWD/vjepa-demo${videos:+/own/$(basename "$videos")}
 out=$(realpath -m "$out")
 [ -z "$videos" ] || videos=$(realpath -e "$videos")
 

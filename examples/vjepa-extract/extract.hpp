@@ -36,10 +36,10 @@ struct ExtractOptions {
 
   vjepa::Index size = 0;
   vjepa::Index window = 0;
-  vjepa::Index stride = 4;
-  double part = 0;  // of the video that a clip spans; 0: as `stride` says
-  bool static_camera = false;
-  bool static_camera_as_trained = true;  // what the checkpoints say takes the place of static_camera
+  vjepa::Index stride = 0;            // 0: as trained
+  std::optional<double> duration;     // seconds that a clip spans; replaces stride
+  std::optional<double> part;         // of the video that a clip spans; replaces both, where a video is read whole
+  std::optional<bool> static_camera;  // nothing: as trained
   vjepa::Index segments = 1;
   vjepa::Index every = 0;  // 0: `segments` clips, spread evenly
   vjepa::Index limit = 0;  // clips of an input; 0: all

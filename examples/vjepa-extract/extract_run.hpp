@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -39,11 +38,13 @@ using ClipAhead = vjepa::ReadAhead<vjepa::TimedClip>;
 /// Every clip of an input: `segments` of them spread evenly, or one every `every` frames.
 inline void read_clips(const ExtractOptions& o, const Input& input, const ClipAhead::Emit& emit) {
   using namespace vjepa;
-  if (o.static_camera && is_image_name(input.name)) {
-    fail(input.name, ": is an image, of which nothing is left when what stands still is taken away; extract it with ",
-         "--static-camera no");
-  }
-  const EvalTransform transform{.size = o.size, .views = 1, .static_camera = o.static_camera};
+  const EvalTransform transform{.size = o.size, .views = 1, .static_camera = o.static_camera.value_or(false)};
+  ClipSampler sampler{.frames_per_clip = o.window,
+                      .frame_step = o.stride,
+                      .duration = o.duration,
+                      .num_clips = is_image_name(input.name) ? 1 : o.segments,
+                      .random_clip = false,
+                      .allow_overlap = true};
   if (input.stream || o.every > 0) {
     VideoSource source = input.stream ? VideoSource::open(StreamAddress{.address = input.name,
                                                                         .format = o.input_format,
@@ -53,7 +54,8 @@ inline void read_clips(const ExtractOptions& o, const Input& input, const ClipAh
                                                           o.decoder)
                                       : VideoSource::open(std::filesystem::path(input.name), o.decoder);
     FrameStream frames(std::move(source));
-    SlidingWindow window(o.window, o.stride, o.every > 0 ? o.every : o.window * o.stride, transform);
+    const Index stride = sampler.step(frames.fps());
+    SlidingWindow window(o.window, stride, o.every > 0 ? o.every : o.window * stride, transform);
     Index clips = 0;
     while (auto frame = frames.next(window.wants_next())) {
       auto clip = window.push(std::move(*frame));
@@ -66,17 +68,8 @@ inline void read_clips(const ExtractOptions& o, const Input& input, const ClipAh
     }
     return;
   }
-  using Part = std::array<double, 2>;
-  const auto part = o.part > 0 ? std::optional(Part{o.part, o.part}) : std::nullopt;
-  const ViewReader read{.sampler = {.frames_per_clip = o.window,
-                                    .frame_step = o.stride,
-                                    .duration = {},
-                                    .part = part,
-                                    .num_clips = is_image_name(input.name) ? 1 : o.segments,
-                                    .random_clip = false,
-                                    .allow_overlap = true},
-                        .transform = transform,
-                        .decoder = o.decoder};
+  if (o.part) sampler.part = {*o.part, *o.part};
+  const ViewReader read{.sampler = sampler, .transform = transform, .decoder = o.decoder};
   Random none({});  // neither the clips nor the transform are random
   Index clips = 0;
   read.each_clip(input.name, none, none, o.batch,
@@ -191,9 +184,10 @@ class ExtractRun {
             {"layers", features_->layers()},
             {"size", o.size},
             {"window", o.window},
-            {"stride", o.part > 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(o.stride)},
-            {"part", o.part > 0 ? nlohmann::ordered_json(o.part) : nlohmann::ordered_json()},
-            {"static_camera", o.static_camera},
+            {"stride", o.part || o.duration ? nlohmann::ordered_json() : nlohmann::ordered_json(o.stride)},
+            {"duration", o.duration && !o.part ? nlohmann::ordered_json(*o.duration) : nlohmann::ordered_json()},
+            {"part", o.part ? nlohmann::ordered_json(*o.part) : nlohmann::ordered_json()},
+            {"static_camera", o.static_camera.value_or(false)},
             {"row_shape", row_shape()}};
   }
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <csignal>
 #include <cstddef>
+#include <cstdio>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,7 +21,6 @@
 #include "vjepa/infer/recognise.hpp"
 #include "vjepa/io/checkpoint.hpp"
 #include "vjepa/io/json.hpp"
-#include "vjepa/train/probe_settings.hpp"
 
 namespace {
 
@@ -70,7 +70,8 @@ po::options_description options() {
   add("window", number(0), "frames of a clip, an image is repeated; 0: as trained");
   add("stride", number(0), "frames from one of a clip to the next; 0: as trained, or 4 where the checkpoint is silent");
   add("part", po::value<double>()->default_value(0),
-      "share of a video that a clip spans, up to 1, as data.clip_part of a configuration; replaces --stride");
+      "share of a video that a clip spans, up to 1, as data.clip_part of a configuration; replaces --stride; 0: as "
+      "trained, or as --stride says");
   add("static-camera", text("trained"),
       "yes: what stands still is taken away, as by data.static_camera of a configuration; no; or trained: as the "
       "encoder's clips, or the probe's, were");
@@ -137,9 +138,9 @@ void check_inputs(const program::Given& given, const ExtractOptions& o) {
   const auto is_stream = [](const program::Input& input) { return input.stream; };
   const bool segments = !given["segments"].defaulted();
   if (segments && o.every > 0) fail("--segments and --every exclude each other");
-  if (o.part > 0 && !given["stride"].defaulted()) fail("--part and --stride exclude each other");
-  if (o.part > 0 && o.every > 0) fail("--part and --every exclude each other");
-  if (o.part > 0 && std::ranges::any_of(o.inputs, is_stream)) {
+  if (o.part && o.stride > 0) fail("--part and --stride exclude each other");
+  if (o.part && o.every > 0) fail("--part and --every exclude each other");
+  if (o.part && std::ranges::any_of(o.inputs, is_stream)) {
     fail("--part is for files, whose length is known; leave it out");
   }
   if (segments && std::ranges::all_of(o.inputs, is_stream)) {
@@ -182,12 +183,11 @@ ExtractOptions parsed(const program::Given& given, const program::Device& device
   o.window = in_range<Index>(given, "window", 0, 4096);
   o.stride = in_range<Index>(given, "stride", 0, many);
   const auto camera = given["static-camera"].as<std::string>();
-  o.static_camera = camera == "yes";
-  o.static_camera_as_trained = camera == "trained";
+  if (camera != "trained") o.static_camera = camera == "yes";
   if (camera != "yes" && camera != "no" && camera != "trained") {
     fail("--static-camera ", camera, ": choose yes, no or trained");
   }
-  o.part = in_range<double>(given, "part", 0, 1);
+  if (const auto part = in_range<double>(given, "part", 0, 1); part > 0) o.part = part;
   o.segments = in_range<Index>(given, "segments", 1, many);
   o.every = in_range<Index>(given, "every", 0, many);
   o.limit = in_range<Index>(given, "limit", 0, many);
@@ -208,26 +208,42 @@ ExtractOptions parsed(const program::Given& given, const program::Device& device
   return o;
 }
 
-/// Whether clips without what stands still are what a probe was trained on, where it says so, or else the encoder.
-bool trained_on_static_camera(const vjepa::Checkpoint& encoder, const vjepa::Checkpoint* probe) {
-  const auto settings = probe != nullptr ? probe->metadata("settings") : std::nullopt;
-  if (settings) return vjepa::read_probe_settings(*settings, probe->path().string()).data.static_camera;
-  return encoder.metadata("data.static_camera") == "true";
+/// Where the command line does not say how clips are cut out of videos, as in training: `said(key)` is what that says
+/// of itself, under the keys of its configuration, null for what it does not say.
+template <class Said>
+void cut_as_trained(ExtractOptions& o, Said&& said, const char* stride, const char* duration) {
+  if (!o.static_camera) o.static_camera = said("data.static_camera") == vjepa::Json(true);
+  if (o.stride > 0 || o.part) return;
+  const vjepa::Json every = said(stride);
+  o.stride = every.is_number_unsigned() ? std::clamp<Index>(every.template get<Index>(), 1, 1'000'000) : 4;
+  const vjepa::Json seconds = said(duration);
+  if (seconds.is_number()) o.duration = seconds.template get<double>();
+  const vjepa::Json part = said("data.clip_part");
+  if (!part.is_array() || part.size() != 2 || !part[0].is_number() || !part[1].is_number()) return;
+  const bool whole = o.every == 0 && std::ranges::none_of(o.inputs, [](const auto& input) { return input.stream; });
+  if (whole) {
+    o.part = (part[0].template get<double>() + part[1].template get<double>()) / 2;
+  } else {
+    std::fprintf(stderr,
+                 "note: the clips of the training spanned %s of their videos, as those of streams and of "
+                 "--every cannot; every frame of %lld is taken\n",
+                 part.dump().c_str(), static_cast<long long>(o.stride));
+  }
 }
 
-/// How clips are cut out of videos, as the pretraining did where its checkpoint says so.
-void cut_as_trained(ExtractOptions& o, const vjepa::Checkpoint& checkpoint) {
+/// The same, of the probe that pools, where it says so, or else of the encoder.
+void cut_as_trained(ExtractOptions& o, const vjepa::Checkpoint& encoder, const vjepa::Checkpoint* probe) {
   using vjepa::Json;
-  const auto said = [&](const char* key) {
-    return Json::parse(checkpoint.metadata(key).value_or("null"), nullptr, false);
+  const auto parsed = [](const std::optional<std::string>& text) {
+    return Json::parse(text.value_or("null"), nullptr, false);
   };
-  const bool files = std::ranges::none_of(o.inputs, [](const program::Input& input) { return input.stream; });
-  const Json part = said("data.clip_part");
-  if (files && o.every == 0 && part.is_array() && part.size() == 2 && part[0].is_number() && part[1].is_number()) {
-    o.part = std::clamp((part[0].get<double>() + part[1].get<double>()) / 2, 0.0, 1.0);
+  const Json settings = probe != nullptr ? parsed(probe->metadata("settings")) : Json();
+  if (settings.is_object()) {
+    const auto said = [&](const char* key) { return settings.value(key, Json()); };
+    return cut_as_trained(o, said, "data.frame_step", "pretrain.clip_duration");
   }
-  const Json rate = said("data.sampling_rate");
-  o.stride = rate.is_number_unsigned() ? std::clamp<Index>(rate.get<Index>(), 1, 1'000'000) : 4;
+  const auto said = [&](const char* key) { return parsed(encoder.metadata(key)); };
+  cut_as_trained(o, said, "data.sampling_rate", "data.clip_duration");
 }
 
 /// What the command line left to the checkpoint.
@@ -245,7 +261,6 @@ void complete(ExtractOptions& o, const vjepa::Checkpoint& checkpoint) {
   if (o.interpolate && !o.trained) {
     fail(o.checkpoint, ": holds no positions of a known clip size to interpolate; leave out --positions");
   }
-  if (o.stride == 0 && o.part == 0) cut_as_trained(o, checkpoint);
   const vjepa::ClipSize trained = o.trained.value_or(vjepa::ClipSize{});
   if (o.size == 0) o.size = trained.height;
   if (o.window == 0) o.window = o.tubelet == 0 ? 1 : trained.frames;
@@ -269,8 +284,8 @@ int run(int argc, char** argv) {
   std::optional<vjepa::Checkpoint> pooling;
   if (o.pool == Pool::probe) pooling.emplace(o.probe);
   const vjepa::Checkpoint* const probe = pooling ? &*pooling : nullptr;
-  if (o.static_camera_as_trained) o.static_camera = trained_on_static_camera(checkpoint, probe);
-  if (o.static_camera && o.window == 1) {
+  cut_as_trained(o, checkpoint, probe);
+  if (*o.static_camera && o.window == 1) {
     fail("--window 1: nothing is left of one frame when what stands still is taken away; add --static-camera no");
   }
   const Extraction run = [&](AnyFeatures& features) { return ExtractRun(features, o, checkpoint).run(); };

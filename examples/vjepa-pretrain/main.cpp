@@ -21,14 +21,13 @@ constexpr const char* examples = R"(
 Examples:
   vjepa-pretrain --config examples/configs/pretrain/small.yaml --videos DIR --set logging.folder=OUT
   vjepa-pretrain --config examples/configs/pretrain/small.yaml --videos DIR --set logging.folder=OUT --resume
-  vjepa-pretrain --config vitl16.yaml --videos train.csv --set logging.folder=OUT --set optimization.epochs=20
-  vjepa-pretrain --config vitl16.yaml --videos train.csv --set logging.folder=OUT --device cuda:0
-    --set data.batch_size=24 --set data.num_workers=8
+  vjepa-pretrain --config examples/configs/pretrain/small.yaml --videos train.csv --set logging.folder=OUT
+    --set optimization.epochs=20 --device cuda:0 --set meta.dtype=bfloat16 --set data.num_workers=8
 
 A CSV list has a line for each video: its path, a space, a label (a number that pretraining does not use). A path
 with spaces stands in "double quotes". examples/configs/pretrain/reference.yaml explains every key of a configuration.
 Ctrl-C saves the run; the same command with --resume goes on with it. What is given otherwise then, such as more
-epochs, is named in a warning, or refused where it would be another run.
+epochs or other videos, is named in a warning, or refused where the model or the order of samples would be another.
 )";
 
 po::options_description options() {

@@ -58,6 +58,15 @@ TEST_CASE("an unknown key is named with its line and the nearest valid one") {
                     Contains("run.yaml:3: unknown key 'data.num_wokers'; did you mean 'data.num_workers'?"));
 }
 
+TEST_CASE("a key of a section that is spelled outside of it is unknown") {
+  const File file("optimization.epochs: 2\noptimization:\n  epochs: 3\n");
+  YamlSection root = read_yaml(file.path);
+  YamlSection section = root.section("optimization");
+  CHECK(section.required<int>("epochs") == 3);
+  section.finish();
+  CHECK_THROWS_WITH(root.finish(), Contains("run.yaml:1: unknown key 'optimization.epochs'"));
+}
+
 TEST_CASE("a key that is no word is refused with its line") {
   const File file("a: 1\n[b, c]: 2\n");
   YamlSection root = read_yaml(file.path);

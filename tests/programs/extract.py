@@ -225,8 +225,17 @@ def main():
         picture = root / "picture.png"
         subprocess.run(["ffmpeg", "-v", "error", "-i", str(clips[0]), "-frames:v", "1", str(picture)], check=True)
         done = run(picture, clips[0], *of_four, weights=still, status=1)
-        assert b"picture.png: is an image, of which nothing is left" in done.stderr, done.stderr
+        assert b"picture.png: is one picture, of which nothing is left" in done.stderr, done.stderr
         assert read_npy(root / "camera.npy")[0] == [1, DIM]
+        # A probe knows better how its clips were cut than the encoder.
+        probed = root / "static_probe.safetensors"
+        write_safetensors(probed, {f"classifier.{key}": value for key, value in random_probe().items()},
+                          {"settings": json.dumps({"data.static_camera": False, "data.frame_step": 2})})
+        subprocess.run([extract, "--checkpoint", str(still), "--size", "32", "--window", "4", "--pool", "probe",
+                        "--probe", str(probed), str(clips[0]), "--out", str(root / "probed.npy")], check=True,
+                       capture_output=True)
+        manifest = json.loads((root / "probed.npy.json").read_text())
+        assert manifest["static_camera"] is False and manifest["stride"] == 2 and manifest["part"] is None, manifest
         done = run(clips[0], "--window", "1", "--out", "-", weights=still, status=1)
         assert b"nothing is left of one frame" in done.stderr, done.stderr
 
@@ -238,8 +247,12 @@ def main():
         assert manifest["part"] == 0.5 and manifest["stride"] is None, manifest
         spans = [(row["first_frame"], row["last_frame"]) for row in manifest["rows"]]
         assert spans == [(0, 12), (12, 23)], spans
-        # Clips are cut as those of the training were, where the checkpoint knows.
+        # Clips are cut as those of the training were, where the checkpoint knows. The videos have 24 frames a second.
+        lasting = root / "lasting.safetensors"
+        write_safetensors(lasting, {f"target_encoder.{key}": value for key, value in tensors.items()},
+                          {"data.sampling_rate": "4", "data.clip_duration": "0.5"})
         for checkpoint, clips_of_it, span in ((still, ["--segments", "2"], (0, 12)), (still, ["--every", "20"], (0, 9)),
+                                              (lasting, ["--every", "20"], (0, 9)),
                                               (weights, ["--every", "20"], (0, 12))):
             subprocess.run([extract, "--checkpoint", str(checkpoint), "--size", "32", "--window", "4", *clips_of_it,
                             str(clips[0]), "--out", str(root / "trained.npy")], check=True, capture_output=True)

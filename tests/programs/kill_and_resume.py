@@ -81,9 +81,12 @@ def main():
                                   text=True)
             return done.returncode, done.stderr
 
-        status, said = resumed("optimization.lr=0.5", "data.sampling_rate=1")
+        turned = root / "turned.csv"
+        turned.write_text("".join(reversed((root / "videos/train.csv").read_text().splitlines(keepends=True))))
+        status, said = resumed("optimization.lr=0.5", "data.sampling_rate=1", f"data.datasets=[{turned}]")
         if status != 0 or "optimization.lr = 0.001 until now, and goes on with 0.5" not in said or \
-                "data.sampling_rate = 2 until now" not in said or said.count("warning") != 2:
+                "data.sampling_rate = 2 until now" not in said or "videos = 8, SHA-256 " not in said or \
+                said.count("warning") != 3:
             sys.exit(f"a resumed run with other settings says {said}")
         status, said = resumed("meta.seed=8")
         if status != 1 or "the run has meta.seed = 7, the configuration 8" not in said:

@@ -112,14 +112,15 @@ class YamlSection {
 
   /// Throws Error when the section holds a key that was not asked for, or one twice.
   void finish() const {
+    const std::set<std::string> keys = known();
     std::set<std::string> seen;
     for (const auto& entry : node_) {
       if (!entry.first.IsScalar()) bad(entry.first, path_, "a mapping whose keys are words");
       const auto key = entry.first.as<std::string>();
       if (!seen.insert(key).second) fail(where(entry.first, path_of(key)), "'", path_of(key), "' is set twice");
-      if (asked().contains(path_of(key))) continue;
+      if (keys.contains(key)) continue;
       fail(where(entry.first, path_of(key)), "unknown key '", path_of(key), "'; did you mean '",
-           path_of(nearest_word(key, known())), "'?");
+           path_of(nearest_word(key, keys)), "'?");
     }
   }
 

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "vjepa/core/error.hpp"
 #include "vjepa/core/random.hpp"
 #include "vjepa/core/view.hpp"
 #include "vjepa/data/clip_sampler.hpp"
@@ -64,6 +65,10 @@ struct ViewReader {
   void each_clip(const std::filesystem::path& path, Random& when, Random& augment, Index at_once, Use&& use) const {
     VideoReader reader(path, decoder);
     if (is_image_name(path) || reader.frame_count() == 1) {
+      if (static_camera()) {
+        fail(path.string(), ": is one picture, of which nothing is left when what stands still is taken away ",
+             "(static_camera)");
+      }
       Frames image = reader.read(std::vector<Index>{0});
       const std::vector<float> clip = repeated(transformed(image, augment));
       std::vector<Index> numbers(static_cast<std::size_t>(sampler.frames_per_clip));

@@ -18,6 +18,7 @@
 
 #include "vjepa/core/error.hpp"
 #include "vjepa/data/loader.hpp"
+#include "vjepa/data/sha256.hpp"
 #include "vjepa/data/video_list.hpp"
 #include "vjepa/io/checkpoint.hpp"
 #include "vjepa/train/any_pretrainer.hpp"
@@ -90,6 +91,7 @@ class PretrainRun {
         files_{config.logging.folder, config.logging.write_tag},
         resume_from_(find_start()),
         list_(listed(config)),
+        settings_(settings(config, list_)),
         decoder_(config.data.decode_on),
         ipe_(config.optimization.ipe.value_or(std::max<Index>(1, list_.size() / config.data.batch_size))),
         trainer_(make_pretrainer(ipe_)) {
@@ -319,7 +321,7 @@ class PretrainRun {
   void save(const std::filesystem::path& path) {
     std::map<std::string, std::string> description = identity();
     description["vjepa_version"] = version();
-    description.merge(settings());
+    description.insert(settings_.begin(), settings_.end());
     trainer_->save(path, position_, std::move(description));
     draw_chart();
     if (watch_) watch_->draw(files_.watch_chart());
@@ -343,9 +345,14 @@ class PretrainRun {
             {"optimization.ipe", text(ipe_)}};
   }
 
-  std::map<std::string, std::string> settings() const {
-    auto settings = pretrain_settings(config_);
-    settings["videos"] = text(list_.size());
+  static std::map<std::string, std::string> settings(const PretrainConfig& config, const VideoList& list) {
+    auto settings = pretrain_settings(config);
+    Sha256 sha;
+    for (Index i = 0; i < list.size(); ++i) {
+      sha.add(list.spelling(i));
+      sha.add("\n");
+    }
+    settings["videos"] = text(list.size(), ", SHA-256 ", hex(sha.finish()).substr(0, 16));
     return settings;
   }
 
@@ -361,7 +368,7 @@ class PretrainRun {
       fail(resume_from_.string(), ": the run has ", key, " = ", saved, ", the configuration ", value, "; set it to ",
            saved, " to resume, or begin anew with --overwrite");
     });
-    each_other(settings(), [&](const std::string& key, const std::string& saved, const std::string& value) {
+    each_other(settings_, [&](const std::string& key, const std::string& saved, const std::string& value) {
       std::fprintf(stderr, "warning: %s: the run has had %s = %s until now, and goes on with %s\n",
                    resume_from_.c_str(), key.c_str(), saved.c_str(), value.c_str());
     });
@@ -394,6 +401,7 @@ class PretrainRun {
   RunFiles files_;
   std::filesystem::path resume_from_;
   VideoList list_;
+  std::map<std::string, std::string> settings_;
   DecodingDevice decoder_;
   Index ipe_;
   std::unique_ptr<AnyPretrainer> trainer_;

@@ -35,8 +35,9 @@ Json spelled(const T& value) {
 
 }  // namespace detail
 
-/// What the steps of a run depend on, beside the model and the order of its samples, under the keys of the YAML file
-/// and spelled as in it: what a checkpoint says, so that a resumed run and other programs know how it came about.
+/// What the steps of a run depend on, beside the model, its seed and the sizes of its clips and batches, under the keys
+/// of the YAML file and spelled as in it: what a checkpoint says, so that a resumed run and other programs know how it
+/// came about.
 inline std::map<std::string, std::string> pretrain_settings(const PretrainConfig& config) {
   std::map<std::string, std::string> settings;
   const auto add = [&](const std::string& key, const auto& value) { settings[key] = detail::spelled(value).dump(); };
@@ -47,6 +48,7 @@ inline std::map<std::string, std::string> pretrain_settings(const PretrainConfig
   add("data.clip_duration", data.clip_duration);
   add("data.clip_part", data.clip_part);
   add("data.static_camera", data.static_camera);
+  add("data.resize_on_device", data.resize_on_device);
   add("data.filter_short_videos", data.filter_short_videos);
   add("data.filter_long_videos", data.filter_long_videos);
   const auto& aug = config.data_aug;
