@@ -222,11 +222,11 @@ void cut_as_trained(ExtractOptions& o, Said&& said, const char* stride, const ch
   if (!part.is_array() || part.size() != 2 || !part[0].is_number() || !part[1].is_number()) return;
   const bool whole = o.every == 0 && std::ranges::none_of(o.inputs, [](const auto& input) { return input.stream; });
   if (whole) {
-    o.part = (part[0].template get<double>() + part[1].template get<double>()) / 2;
+    o.part = std::clamp((part[0].template get<double>() + part[1].template get<double>()) / 2, 0.0, 1.0);
   } else {
     std::fprintf(stderr,
-                 "note: the clips of the training spanned %s of their videos, as those of streams and of "
-                 "--every cannot; every frame of %lld is taken\n",
+                 "note: clips of the training spanned %s of their videos, as those of streams and of --every cannot; "
+                 "one frame in %lld is taken\n",
                  part.dump().c_str(), static_cast<long long>(o.stride));
   }
 }
