@@ -43,7 +43,8 @@ std::vector<Shape> shapes(Index batch, Index multiple_of, std::int64_t steps) {
   return all;
 }
 
-/// The share of steps that run as graphs when clips lie in `places` places in turn.
+/// The share of steps that cuda::Replay runs as graphs, from the second of a shape on, when clips lie in `places`
+/// places in turn.
 double in_graphs(const std::vector<Shape>& steps, std::size_t places) {
   std::map<std::pair<Shape, std::size_t>, bool> met;  // whether there is a graph
   std::size_t graphs = 0;

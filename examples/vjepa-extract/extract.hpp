@@ -39,7 +39,7 @@ struct ExtractOptions {
   vjepa::Index stride = 0;            // 0: as trained
   std::optional<double> duration;     // seconds that a clip spans; replaces stride
   std::optional<double> part;         // of the video that a clip spans; replaces both, where a video is read whole
-  std::optional<bool> static_camera;  // nothing: as trained
+  std::optional<bool> static_camera;  // nothing, until it is known how the encoder was trained: as trained
   vjepa::Index segments = 1;
   vjepa::Index every = 0;  // 0: `segments` clips, spread evenly
   vjepa::Index limit = 0;  // clips of an input; 0: all

@@ -38,7 +38,7 @@ using ClipAhead = vjepa::ReadAhead<vjepa::TimedClip>;
 /// Every clip of an input: `segments` of them spread evenly, or one every `every` frames.
 inline void read_clips(const ExtractOptions& o, const Input& input, const ClipAhead::Emit& emit) {
   using namespace vjepa;
-  const EvalTransform transform{.size = o.size, .views = 1, .static_camera = o.static_camera.value_or(false)};
+  const EvalTransform transform{.size = o.size, .views = 1, .static_camera = *o.static_camera};
   ClipSampler sampler{.frames_per_clip = o.window,
                       .frame_step = o.stride,
                       .duration = o.duration,
@@ -187,7 +187,7 @@ class ExtractRun {
             {"stride", o.part || o.duration ? nlohmann::ordered_json() : nlohmann::ordered_json(o.stride)},
             {"duration", o.duration && !o.part ? nlohmann::ordered_json(*o.duration) : nlohmann::ordered_json()},
             {"part", o.part ? nlohmann::ordered_json(*o.part) : nlohmann::ordered_json()},
-            {"static_camera", o.static_camera.value_or(false)},
+            {"static_camera", *o.static_camera},
             {"row_shape", row_shape()}};
   }
 

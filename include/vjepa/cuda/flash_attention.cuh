@@ -286,16 +286,17 @@ struct HeadSizes<float> {
   using All = std::integer_sequence<int, 32, 64, 96, 128>;
 };
 
-/// Calls body(std::integral_constant<int, D>) with the least of the sizes that the head fits into.
+/// Calls body(std::integral_constant<int, D>) with the least of the sizes that the head fits into. Whether there is
+/// one.
 template <class S, class Body>
-void with_padded(Index head_dim, Body&& body) {
+bool with_padded(Index head_dim, Body&& body) {
   const auto fits = [&]<int D>() {
     if (head_dim > D) return false;
     body(std::integral_constant<int, D>());
     return true;
   };
-  [&]<int... D>(std::integer_sequence<int, D...>) {
-    (fits.template operator()<D>() || ...);
+  return [&]<int... D>(std::integer_sequence<int, D...>) {
+    return (fits.template operator()<D>() || ...);
   }
   (typename HeadSizes<S>::All());
 }
@@ -309,7 +310,7 @@ struct TensorCoreAttention {
   /// Whether there is a kernel for heads of this size, and they can be copied 16 bytes at a time in this memory.
   template <class... Views>
   static bool supports(const AttentionShape& shape, const Views&... views) {
-    return shape.head_dim <= 128 && shape.head_dim % 8 == 0 && whole_packs(views...);
+    return shape.head_dim % 8 == 0 && flash::with_padded<S>(shape.head_dim, [](auto) {}) && whole_packs(views...);
   }
 
   /// Shared memory of a block, in bytes, which not every GPU has.

@@ -13,7 +13,7 @@ namespace vjepa::cuda {
 
 // A warp has one row of one head and meets the rows of the other side 32 at a time, which are called columns here: a
 // lane has the score of one of them, and some features of every one. It reads what it needs where it lies, and sums are
-// in shared memory, so that a head may have any size.
+// in shared memory, so that a head may have any size that this holds.
 namespace plain {
 
 inline constexpr int warps = 4;

@@ -29,7 +29,8 @@ struct Views {
 };
 
 /// Reads the clips of a video, each through a transform of training (one view) or of evaluation (some). An image, or a
-/// video of one frame, is transformed once and repeated for every frame of every clip.
+/// video of one frame, is transformed once and repeated for every frame of every clip; of a static camera it is
+/// refused.
 struct ViewReader {
   ClipSampler sampler;
   std::variant<EvalTransform, ClipTransform> transform;

@@ -18,7 +18,6 @@
 
 #include "vjepa/core/error.hpp"
 #include "vjepa/data/loader.hpp"
-#include "vjepa/data/sha256.hpp"
 #include "vjepa/data/video_list.hpp"
 #include "vjepa/io/checkpoint.hpp"
 #include "vjepa/train/any_pretrainer.hpp"
@@ -91,7 +90,7 @@ class PretrainRun {
         files_{config.logging.folder, config.logging.write_tag},
         resume_from_(find_start()),
         list_(listed(config)),
-        settings_(settings(config, list_)),
+        settings_(pretrain_settings(config, list_)),
         decoder_(config.data.decode_on),
         ipe_(config.optimization.ipe.value_or(std::max<Index>(1, list_.size() / config.data.batch_size))),
         trainer_(make_pretrainer(ipe_)) {
@@ -319,7 +318,7 @@ class PretrainRun {
   }
 
   void save(const std::filesystem::path& path) {
-    std::map<std::string, std::string> description = identity();
+    std::map<std::string, std::string> description = pretrain_identity(config_, ipe_);
     description["vjepa_version"] = version();
     description.insert(settings_.begin(), settings_.end());
     trainer_->save(path, position_, std::move(description));
@@ -329,46 +328,20 @@ class PretrainRun {
     saved_steps_ = position_.steps;
   }
 
-  /// What a checkpoint says of its model and of the order of its samples.
-  std::map<std::string, std::string> identity() const {
-    return {{"model.model_name", config_.model.model_name},
-            {"model.pred_depth", text(config_.model.pred_depth)},
-            {"model.pred_embed_dim", text(config_.model.pred_embed_dim)},
-            {"model.uniform_power", config_.model.uniform_power ? "true" : "false"},
-            {"data.patch_size", text(config_.data.patch_size)},
-            {"data.tubelet_size", text(config_.data.tubelet_size)},
-            {"data.crop_size", text(config_.data.crop_size)},
-            {"data.num_frames", text(config_.data.num_frames)},
-            {"data.batch_size", text(config_.data.batch_size)},
-            {"meta.dtype", config_.meta.dtype == Precision::bfloat16 ? "bfloat16" : "float32"},
-            {"meta.seed", text(config_.meta.seed)},
-            {"optimization.ipe", text(ipe_)}};
-  }
-
-  static std::map<std::string, std::string> settings(const PretrainConfig& config, const VideoList& list) {
-    auto settings = pretrain_settings(config);
-    Sha256 sha;
-    for (Index i = 0; i < list.size(); ++i) {
-      sha.add(list.spelling(i));
-      sha.add("\n");
-    }
-    settings["videos"] = text(list.size(), ", SHA-256 ", hex(sha.finish()).substr(0, 16));
-    return settings;
-  }
-
   /// A run goes on as what it was begun as. What else it was begun with may change, but not unnoticed.
   void check_same_run(const Checkpoint& file) const {
-    const auto each_other = [&](const std::map<std::string, std::string>& own, auto&& differs) {
+    const auto each_difference = [&](const std::map<std::string, std::string>& own, auto&& differs) {
       for (const auto& [key, value] : own) {
         const auto saved = file.metadata(key);
         if (saved && *saved != value) differs(key, *saved, value);
       }
     };
-    each_other(identity(), [&](const std::string& key, const std::string& saved, const std::string& value) {
-      fail(resume_from_.string(), ": the run has ", key, " = ", saved, ", the configuration ", value, "; set it to ",
-           saved, " to resume, or begin anew with --overwrite");
-    });
-    each_other(settings_, [&](const std::string& key, const std::string& saved, const std::string& value) {
+    each_difference(pretrain_identity(config_, ipe_),
+                    [&](const std::string& key, const std::string& saved, const std::string& value) {
+                      fail(resume_from_.string(), ": the run has ", key, " = ", saved, ", the configuration ", value,
+                           "; set it to ", saved, " to resume, or begin anew with --overwrite");
+                    });
+    each_difference(settings_, [&](const std::string& key, const std::string& saved, const std::string& value) {
       std::fprintf(stderr, "warning: %s: the run has had %s = %s until now, and goes on with %s\n",
                    resume_from_.c_str(), key.c_str(), saved.c_str(), value.c_str());
     });

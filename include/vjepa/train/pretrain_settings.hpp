@@ -6,6 +6,10 @@
 #include <string>
 #include <variant>
 
+#include "vjepa/core/error.hpp"
+#include "vjepa/core/view.hpp"
+#include "vjepa/data/sha256.hpp"
+#include "vjepa/data/video_list.hpp"
 #include "vjepa/io/json.hpp"
 #include "vjepa/train/pretrain_config.hpp"
 
@@ -13,17 +17,6 @@ namespace vjepa {
 
 namespace detail {
 
-inline Json spelled(const PretrainConfig::Mask& mask) {
-  if (const auto* tube = std::get_if<RandomTube>(&mask)) return {{"ratio", tube->ratio}};
-  const auto& blocks = std::get<Multiblock3d>(mask);
-  return {{"num_blocks", blocks.num_blocks},
-          {"spatial_scale", blocks.spatial_scale},
-          {"aspect_ratio", blocks.aspect_ratio},
-          {"temporal_scale", blocks.temporal_scale},
-          {"max_temporal_keep", blocks.max_temporal_keep},
-          {"max_keep", blocks.max_keep ? Json(*blocks.max_keep) : Json()},
-          {"multiple_of", blocks.multiple_of}};
-}
 template <class T>
 Json spelled(const std::optional<T>& value) {
   return value ? Json(*value) : Json();
@@ -32,14 +25,52 @@ template <class T>
 Json spelled(const T& value) {
   return value;
 }
+inline Json spelled(const PretrainConfig::Mask& mask) {
+  if (const auto* tube = std::get_if<RandomTube>(&mask)) return {{"ratio", tube->ratio}};
+  const auto& blocks = std::get<Multiblock3d>(mask);
+  return {{"num_blocks", blocks.num_blocks},
+          {"spatial_scale", blocks.spatial_scale},
+          {"aspect_ratio", blocks.aspect_ratio},
+          {"temporal_scale", blocks.temporal_scale},
+          {"max_temporal_keep", blocks.max_temporal_keep},
+          {"max_keep", spelled(blocks.max_keep)},
+          {"multiple_of", blocks.multiple_of}};
+}
+
+/// How many videos, and which.
+inline std::string spelled(const VideoList& videos) {
+  Sha256 sha;
+  for (Index i = 0; i < videos.size(); ++i) {
+    sha.add(videos.spelling(i));
+    sha.add("\n");
+  }
+  return text(videos.size(), ", SHA-256 ", hex(sha.finish()).substr(0, 16));
+}
 
 }  // namespace detail
 
-/// What the steps of a run depend on, beside the model, its seed and the sizes of its clips and batches, under the keys
-/// of the YAML file and spelled as in it: what a checkpoint says, so that a resumed run and other programs know how it
-/// came about.
-inline std::map<std::string, std::string> pretrain_settings(const PretrainConfig& config) {
-  std::map<std::string, std::string> settings;
+// What a checkpoint says of its run, so that the run when it is resumed, and other programs, know how it came about:
+// under the keys of the YAML file, spelled as in it.
+
+/// The model and the order of samples, without which it would be another run.
+inline std::map<std::string, std::string> pretrain_identity(const PretrainConfig& config, Index iterations_per_epoch) {
+  return {{"model.model_name", config.model.model_name},
+          {"model.pred_depth", text(config.model.pred_depth)},
+          {"model.pred_embed_dim", text(config.model.pred_embed_dim)},
+          {"model.uniform_power", config.model.uniform_power ? "true" : "false"},
+          {"data.patch_size", text(config.data.patch_size)},
+          {"data.tubelet_size", text(config.data.tubelet_size)},
+          {"data.crop_size", text(config.data.crop_size)},
+          {"data.num_frames", text(config.data.num_frames)},
+          {"data.batch_size", text(config.data.batch_size)},
+          {"meta.dtype", config.meta.dtype == Precision::bfloat16 ? "bfloat16" : "float32"},
+          {"meta.seed", text(config.meta.seed)},
+          {"optimization.ipe", text(iterations_per_epoch)}};
+}
+
+/// What else its steps depend on.
+inline std::map<std::string, std::string> pretrain_settings(const PretrainConfig& config, const VideoList& videos) {
+  std::map<std::string, std::string> settings{{"videos", detail::spelled(videos)}};
   const auto add = [&](const std::string& key, const auto& value) { settings[key] = detail::spelled(value).dump(); };
   const auto& data = config.data;
   add("data.datasets_weights", data.datasets_weights);
